@@ -1,0 +1,1 @@
+"""Every line of SQL, and the one file it speaks to."""

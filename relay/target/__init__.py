@@ -1,0 +1,1 @@
+"""TFE's SCIM endpoint as a client sees it."""
