@@ -1,0 +1,84 @@
+"""The group `scim-relay`: finds a subcommand's module when it is named, and maps errors to exits.
+
+Errors of the one tree become one line and an exit code; anything else is a fault of ours: exit 70.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from typing import Final
+
+import click
+
+from relay import __version__
+from relay.cli.exits import Exit
+from relay.errors import RelayError, SettingsError, StoreRefused
+
+COMMANDS: Final = {
+    "changes": ("relay.cli.changes", "What became of accepted writes."),
+    "check": ("relay.cli.check", "Examine configuration, files, target and disk."),
+    "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
+    "docs": ("relay.cli.docs", "Print a generated page."),
+    "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
+    "serve": ("relay.cli.serve", "Run the relay."),
+    "simulate": ("relay.cli.simulate", "Run a stand-in for Terraform Enterprise."),
+    "status": ("relay.cli.status", "Show what a running relay is doing."),
+    "token": ("relay.cli.token", "Make tokens for identity providers."),
+}
+HIDDEN: Final = frozenset({"docs"})
+
+
+def present(name: str) -> bool:
+    """Whether the module of a command is part of this installation."""
+    return importlib.util.find_spec(COMMANDS[name][0]) is not None
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand's module when the subcommand is named; `--help` imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name but the hidden ones."""
+        del ctx
+        return [name for name in COMMANDS if name not in HIDDEN and present(name)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The object of that name in the module of that name, or None for an unknown name."""
+        del ctx
+        if cmd_name not in COMMANDS or not present(cmd_name):
+            return None
+        found = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of `--help`, from the table above."""
+        rows = [(name, COMMANDS[name][1]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="scim-relay")
+def scim_relay() -> None:
+    """A durable SCIM relay between identity providers and Terraform Enterprise."""
+
+
+def exit_of(error: RelayError) -> Exit:
+    """The exit code of an error that reached the command line."""
+    match error:
+        case SettingsError():
+            return Exit.BAD_CONFIGURATION
+        case StoreRefused():
+            return Exit.STORE_REFUSED
+    return Exit.TROUBLE
+
+
+def main() -> None:
+    """The entry point: runs the command line and exits."""
+    try:
+        scim_relay()
+    except RelayError as error:
+        click.echo(f"scim-relay: {error}", err=True)
+        sys.exit(exit_of(error))

@@ -1,0 +1,23 @@
+"""`scim-relay serve`: the daemon."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from relay.cli.config import config_option, settings_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@config_option
+def serve(config: Path | None) -> None:
+    """Run the relay until it is told to stop by SIGTERM or SIGINT."""
+    settings = settings_of(config)
+    from relay import app
+
+    sys.exit(app.run(settings))

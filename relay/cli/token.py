@@ -1,0 +1,51 @@
+"""`scim-relay token`: tokens for identity providers, printed once, kept as hashes.
+
+A token is 256 random bits, so an unsalted SHA-256 of it cannot be searched for; what a person
+thought up does not qualify, hence `hash` refuses short ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sys
+from typing import Final
+
+import click
+
+from relay.cli.exits import Exit
+
+_BITS: Final = 256
+_SHORTEST: Final = 24  # characters; Okta and Entra take up to some hundred
+
+
+def hash_of(token: str) -> str:
+    """What `connections.token_hash` wants for a token."""
+    return f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+@click.group()
+def token() -> None:
+    """Make tokens for identity providers."""
+
+
+@token.command()
+@click.option("--label", default="", help="A name to show beside it; it is not stored.")
+def new(label: str) -> None:
+    """Print a new token, once, and its hash for the configuration."""
+    fresh = secrets.token_urlsafe(_BITS // 8)
+    if label:
+        click.echo(f"label = {label}")
+    click.echo(f"token = {fresh}")
+    click.echo(f"token_hash = {hash_of(fresh)}")
+    click.echo("Give the token to the identity provider now: it is shown only once.", err=True)
+
+
+@token.command(name="hash")
+def hash_() -> None:
+    """Read a token from standard input and print its hash."""
+    given = sys.stdin.readline().strip()
+    if len(given) < _SHORTEST:
+        click.echo(f"cannot hash: shorter than {_SHORTEST} characters; use `token new`", err=True)
+        sys.exit(Exit.TROUBLE)
+    click.echo(hash_of(given))

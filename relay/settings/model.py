@@ -1,0 +1,299 @@
+"""Every setting, with its meaning, its default and what contradicts it.
+
+Annotations are read at run time by pydantic, hence no `from __future__ import annotations`.
+The descriptions here are the only ones: `config/relay.toml` and `docs/reference/settings.md` are
+generated from them (`relay.settings.pages`).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from relay.settings.kinds import (
+    BaseUrl,
+    Duration,
+    GuardBudget,
+    ListenAddress,
+    OptionalAddress,
+    OptionalPath,
+    OptionalSecret,
+    Size,
+    TokenHashes,
+)
+
+ENV_PREFIX = "SCIM_RELAY_"
+
+
+def key(default: Any, description: str, example: Any = None, **limits: Any) -> Any:
+    """A documented key; `default` is written as the operator would, and validated."""
+    examples = None if example is None else [example]
+    return Field(default=default, description=description, examples=examples, **limits)
+
+
+def not_built(value: str) -> AfterValidator:
+    """Refuses a value of the design that this release does not carry out."""
+
+    def refuse(given: str) -> str:
+        if given == value:
+            raise ValueError(f'"{value}" is not built yet; leave the default')
+        return given
+
+    return AfterValidator(refuse)
+
+
+def contradiction(*problems: tuple[str, str]) -> PydanticCustomError:
+    """Keys that are right alone and wrong together: `(key, "problem; what would be right")`."""
+    return PydanticCustomError("contradiction", "contradictory", {"problems": problems})
+
+
+class Section(BaseModel):
+    """One table of the file: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, arbitrary_types_allowed=True
+    )
+
+
+class Listen(Section):
+    """Where identity providers reach the relay, and how much of it one of them may take."""
+
+    address: ListenAddress = key(
+        "127.0.0.1:8080", 'Host and port, or "unix:/run/scim-relay/scim.sock".'
+    )
+    base_path: str = key(
+        "/scim/v2", "Path before `/Users` and `/Groups`.", pattern=r"^(/[A-Za-z0-9._~-]+)*$"
+    )
+    tls_certificate: OptionalPath = key(
+        "", "PEM file with the certificate chain; with `tls_key` it switches TLS on."
+    )
+    tls_key: OptionalPath = key("", "PEM file with the private key of `tls_certificate`.")
+    insecure: bool = key(
+        False,
+        "Serve clear text on an address that is not loopback, because TLS ends in front of it.",
+    )
+    max_body: Size = key(
+        "16MB", "Longest request body; the relay splits what TFE would refuse.", ge=1_000
+    )
+    header_deadline: Duration = key("10s", "Time for a client to send its request's head.")
+    body_deadline: Duration = key("30s", "Time for a client to send its request's body.")
+    max_connections: int = key(
+        1000, "Open connections at once; more are closed at once.", ge=1, le=100_000
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        problems = []
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_certificate"
+            problems.append((missing, "missing; a certificate and its key are given together"))
+        elif not (self.address.private or self.tls_certificate or self.insecure):
+            problem = (
+                "tokens would travel in clear text on an address that is not loopback; "
+                "give tls_certificate and tls_key, or insecure = true behind a TLS proxy"
+            )
+            problems.append(("insecure", problem))
+        if problems:
+            raise contradiction(*problems)
+        return self
+
+
+class Connection(Section):
+    """One identity provider that may write; a connection has tokens of its own."""
+
+    name: str = key(
+        ...,
+        "Its name in logs and the audit trail: small letters, digits, `-`, `_`.",
+        "entra",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+    )
+    token_hash: TokenHashes = key(
+        "",
+        "What `scim-relay token new` prints: one hash or a list, all of them live.",
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    )
+    token_file: OptionalPath = key(
+        "", "File with the token itself, instead of a hash; `credential:NAME` for systemd's."
+    )
+    answer: Literal["directory", "strict"] = key(
+        "directory",
+        "`directory`: accepted writes are answered from the directory when TFE is slow. "
+        "`strict`: success is said only once TFE said so, otherwise 503 with `Retry-After`.",
+    )
+    scope: Annotated[Literal["all", "own"], not_built("own")] = key(
+        "all", "`all`: may change every resource. `own` is not built yet and refused."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_token(self) -> Self:
+        if bool(self.token_hash) == (self.token_file is not None):
+            problem = "give either token_hash or token_file; `scim-relay token new` makes both"
+            raise contradiction(("token_hash", f"no token, or two sources of it; {problem}"))
+        return self
+
+
+class Target(Section):
+    """Terraform Enterprise."""
+
+    url: BaseUrl = key(..., "SCIM base URL.", "https://tfe.example.com/scim/v2")
+    token_file: OptionalPath = key(
+        "",
+        "File with the SCIM token, read again when it changes; `credential:NAME` for systemd's.",
+        "/run/secrets/tfe-scim-token",
+    )
+    token: OptionalSecret = key(
+        "", "The SCIM token itself; from the environment only (`SCIM_RELAY_TARGET__TOKEN`)."
+    )
+    profile: Literal["tfe", "hcp"] = key(
+        "tfe", "Limits and semantics: `tfe` Terraform Enterprise, `hcp` HCP Terraform."
+    )
+    rate: float = key(
+        10, "Requests a second, all together; lower it if others share TFE's limit.", gt=0, le=100
+    )
+    concurrency: int = key(4, "Requests under way at once.", ge=1, le=32)
+    timeout: Duration = key(
+        "60s", "How long to wait for an answer; TFE itself may take 30 seconds."
+    )
+    ca_file: OptionalPath = key("", "PEM file with the authorities to trust, for a private CA.")
+
+    @model_validator(mode="after")
+    def _has_one_token(self) -> Self:
+        if (self.token is None) == (self.token_file is None):
+            problem = "give target.token_file (or SCIM_RELAY_TARGET__TOKEN in the environment)"
+            raise contradiction(("token_file", f"no token, or two sources of it; {problem}"))
+        return self
+
+
+def _empty(value: str) -> str:
+    if value:
+        raise ValueError("the admin API is not built yet; leave it empty")
+    return value
+
+
+class AdminApi(Section):
+    """TFE's admin API. Not built yet: both keys must stay empty."""
+
+    url: Annotated[str, AfterValidator(_empty)] = key("", "Not built yet.")
+    token_file: Annotated[str, AfterValidator(_empty)] = key("", "Not built yet.")
+
+
+class Store(Section):
+    """The database: one SQLite file, never on a network filesystem."""
+
+    path: Path = key("/var/lib/scim-relay/relay.db", "The database's file; made at first start.")
+    max_pending: int = key(
+        1_000_000, "Changes that may wait; more are answered 503 with `Retry-After`.", ge=1
+    )
+
+
+class Answer(Section):
+    """How long an identity provider waits for TFE."""
+
+    wait: Duration = key(
+        "2s", "Longest wait for TFE's own answer when nothing else waits; `0s` never waits."
+    )
+
+
+class Guard(Section):
+    """How much deprovisioning passes without an operator, per connection.
+
+    Each budget is a number or a percentage; `0` switches it off.
+    """
+
+    window: Duration = key("1h", "The time over which the budgets count.")
+    max_deactivations: GuardBudget = key("5%", "Users set inactive; 20 always pass.")
+    max_deletions: GuardBudget = key("2%", "Users and groups deleted.")
+    max_removals: GuardBudget = key(
+        "10%", "Memberships removed; emptying or deleting a group counts its members."
+    )
+    protected_groups: tuple[str, ...] = key(
+        (), "Groups by name: every change that touches one waits, additions too."
+    )
+    protected_users: tuple[str, ...] = key(
+        (), "Users by `userName` or address, recovery accounts above all."
+    )
+
+
+class Groups(Section):
+    """What becomes of a group that TFE would not take."""
+
+    oversize: Annotated[Literal["refuse", "overflow"], not_built("overflow")] = key(
+        "refuse", "`refuse`: 413 past TFE's 1,000 members. `overflow` is not built yet and refused."
+    )
+
+
+class Metrics(Section):
+    """For monitoring: `/metrics`, `/livez`, `/readyz`."""
+
+    address: OptionalAddress = key("127.0.0.1:9464", "Host and port; empty switches it off.")
+
+
+class Control(Section):
+    """The socket that `scim-relay status` and its sisters talk to."""
+
+    socket: OptionalPath = key("", "Its path; empty means `control.sock` beside the database.")
+
+
+class Log(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = key("info", "The least that is written.")
+    format: Literal["auto", "json", "console"] = key(
+        "auto", "`auto`: for people on a terminal, otherwise one JSON object a line."
+    )
+
+
+class Settings(BaseSettings):
+    """All of it; made by `relay.settings.load` only."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        arbitrary_types_allowed=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        case_sensitive=False,
+    )
+
+    listen: Listen = Listen()
+    connections: tuple[Connection, ...] = Field(
+        min_length=1, description="At least one [[connections]] table, one for each IdP."
+    )
+    target: Target = Field(description="The table [target] with url and token_file.")
+    admin_api: AdminApi = AdminApi()
+    store: Store = Store()
+    answer: Answer = Answer()
+    guard: Guard = Guard()
+    groups: Groups = Groups()
+    metrics: Metrics = Metrics()
+    control: Control = Control()
+    log: Log = Log()
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the control socket is, given or beside the database."""
+        return self.control.socket or self.store.path.parent / "control.sock"
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [connection.name for connection in self.connections]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            problem = f"{', '.join(twice)} stands there twice; every connection has its own name"
+            raise contradiction(("connections", problem))
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which `load` hands over; nothing else is read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
