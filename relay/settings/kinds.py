@@ -1,7 +1,7 @@
 """The kinds of value a setting may have, each with its parser and its words when it is wrong.
 
-A parser raises `ValueError("problem; what would be right")`, never `TypeError` (pydantic does not
-collect those), and never repeats the value it was given: a token pasted into the wrong key must not reach a log (S1).
+A parser raises `ValueError` and never `TypeError`, which pydantic does not collect. It never repeats
+the value it was given: a token pasted into the wrong key must not reach a log (S1).
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""The name of every log event: a closed set, each with its fields (C3, style rule 10).
+
+An event is logged as `log.info(events.STARTED, version=..., ...)`. The fields listed in `FIELDS`
+are always present; `docs/reference/log-events.md` is generated from this table. No field holds a
+secret or a request's body; identity providers' ids are fine, addresses of people are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+# Life of the daemon
+STARTED: Final = "relay.started"
+READY: Final = "relay.ready"
+STOPPING: Final = "relay.stopping"
+STOPPED: Final = "relay.stopped"
+STORE_OPENED: Final = "store.opened"
+
+# Front
+REQUEST_REFUSED: Final = "request.refused"
+REQUEST_ANSWERED: Final = "request.answered"
+CHANGE_ACCEPTED: Final = "change.accepted"
+
+# Delivery
+ATTEMPT_SETTLED: Final = "attempt.settled"
+CHANGE_PARKED: Final = "change.parked"
+REVOCATION_OWED: Final = "revocation.owed"
+HOLD_RAISED: Final = "hold.raised"
+HOLD_LIFTED: Final = "hold.lifted"
+RATE_CHANGED: Final = "rate.changed"
+IMPORT_PROGRESSED: Final = "import.progressed"
+IMPORT_COMPLETED: Final = "import.completed"
+
+# Faults of ours
+UNEXPECTED_ERROR: Final = "error.unexpected"
+TASK_RESTARTED: Final = "task.restarted"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an event means and which fields it always has.
+
+    Attributes:
+        level: the level it is logged at.
+        meaning: one sentence for an operator.
+        fields: names, in the glossary's words; units in the name (`_s`, `_bytes`).
+    """
+
+    level: str
+    meaning: str
+    fields: tuple[str, ...] = ()
+
+
+FIELDS: Final[dict[str, Event]] = {
+    STARTED: Event("info", "The daemon has its configuration.", ("version", "target")),
+    READY: Event("info", "Changes can be accepted durably.", ("address",)),
+    STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
+    STOPPED: Event("info", "Everything is on disk; the process ends.", ("pending",)),
+    STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),
+    REQUEST_REFUSED: Event(
+        "warning",
+        "A request was turned away before it became a change.",
+        ("connection", "route", "status", "reason"),
+    ),
+    REQUEST_ANSWERED: Event(
+        "debug",
+        "An identity provider has its answer.",
+        ("connection", "route", "status", "source", "answer_s"),
+    ),
+    CHANGE_ACCEPTED: Event(
+        "debug", "A change is on disk.", ("connection", "change", "verb", "kind", "resource")
+    ),
+    ATTEMPT_SETTLED: Event(
+        "info",
+        "A request to the target ended.",
+        ("attempt", "resource", "method", "route", "status", "verdict", "pace_s", "send_s"),
+    ),
+    CHANGE_PARKED: Event(
+        "error",
+        "The target refused a change for good; it waits for an operator.",
+        ("change", "resource", "status", "detail"),
+    ),
+    REVOCATION_OWED: Event(
+        "error",
+        "The target refused to take access away; it is tried again until it succeeds.",
+        ("change", "resource", "status", "detail"),
+    ),
+    HOLD_RAISED: Event("warning", "Something keeps changes from being sent.", ("hold", "reason")),
+    HOLD_LIFTED: Event("info", "It no longer does.", ("hold", "stood_s")),
+    RATE_CHANGED: Event("info", "The pacer sends at another rate.", ("rate", "reason")),
+    IMPORT_PROGRESSED: Event("info", "A page of the target was read.", ("kind", "read", "total")),
+    IMPORT_COMPLETED: Event("info", "The directory is complete.", ("users", "groups", "took_s")),
+    UNEXPECTED_ERROR: Event(
+        "error", "A fault of the relay itself; please report it.", ("where", "exception")
+    ),
+    TASK_RESTARTED: Event(
+        "error", "A part of the daemon died and was started again.", ("task", "wait_s")
+    ),
+}
