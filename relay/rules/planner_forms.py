@@ -64,9 +64,8 @@ def _attribute(kind: Kind, desired: Fields, field: Field) -> tuple[str, Json]:
             return "externalId", desired.external_id
         case Field.ACTIVE:
             return "active", desired.active
-        case Field.EMAIL:
-            email = desired.email
-            return "emails", None if email is None else [{"value": email, "primary": True}]
+    email = desired.email
+    return "emails", None if email is None else [{"value": email, "primary": True}]
 
 
 def member_values(ids: tuple[str, ...] | list[str]) -> list[Json]:
