@@ -1,1 +1,5 @@
-"""When the next request may leave."""
+"""When a request to TFE may leave: the pacer."""
+
+from relay.pace.pacer import Pacer
+
+__all__ = ["Pacer"]
