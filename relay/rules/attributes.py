@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+# Values of one attribute of a user. No sender writes a tenth of it; it bounds what a request costs.
+MAX_ELEMENTS: Final = 200
+
 
 class Type(StrEnum):
     """Data types of RFC 7643 section 2.3, those in use."""

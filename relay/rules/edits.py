@@ -6,6 +6,7 @@ are scalars or objects. Copies what it changes and shares the rest, so a replay 
 
 from __future__ import annotations
 
+from relay.rules.attributes import MAX_ELEMENTS
 from relay.rules.types import AttributeEdit, EditOp, Json, JsonObject
 
 _WORK = ("type", "work")
@@ -55,7 +56,7 @@ def _appended(present: list[Json], added: list[Json]) -> Json:
     new = [item for item in added if item not in present]
     if any(isinstance(item, dict) and item.get("primary") is True for item in new):
         present = [_not_primary(item) for item in present]
-    return [*present, *new]
+    return [*present, *new][-MAX_ELEMENTS:]
 
 
 def _not_primary(item: Json) -> Json:
@@ -70,7 +71,7 @@ def _elements_changed(elements: list[JsonObject], edit: AttributeEdit) -> list[J
         return _removed(elements, chosen, edit.sub)
     part = _part(edit)
     if not chosen:
-        return [*elements, {**_equalities(edit), **part}]
+        return [*elements[1 - MAX_ELEMENTS :], {**_equalities(edit), **part}]
     return [
         {**item, **_adopted(item, edit), **part} if at in chosen else item
         for at, item in enumerate(elements)

@@ -160,14 +160,17 @@ class _Reader:
         return token
 
     def _expect(self, token: str) -> None:
-        found = self._next()
-        if found != token:
-            raise GrammarError(f"expected {token} and found {found[:40] or 'the end'}")
+        if self._next() != token:
+            raise self._error(f"expected {token}")
+
+    def _error(self, expected: str, before: int = 0) -> GrammarError:
+        # Says where, never what: a path's filter may hold a secret (A5).
+        return GrammarError(f"{expected} at word {self._at + before}")
 
     def expect_end(self) -> None:
         """Raises GrammarError if anything is left."""
         if self._peek():
-            raise GrammarError(f"unexpected {self._peek()[:40]}")
+            raise self._error("expected the end", before=1)
 
     def read_or(self, depth: int) -> Node:
         """`and` binds closer than `or` (RFC 7644 table 5)."""
@@ -206,7 +209,7 @@ class _Reader:
         """An attribute's name as it stands there."""
         token = self._next()
         if not _ATTRIBUTE.match(token):
-            raise GrammarError(f"expected an attribute and found {token[:40] or 'the end'}")
+            raise self._error("expected an attribute")
         return token
 
     def read_brackets(self, depth: int) -> Node:
@@ -241,7 +244,7 @@ class _Reader:
             return Present(attribute)
         comparison = _OPERATORS.get(op)
         if comparison is None:
-            raise GrammarError(f"unknown operator {op[:40] or 'at the end'}")
+            raise self._error("expected an operator")
         value, raw = _literal(self._next())
         return Compare(attribute, comparison, value, raw)
 

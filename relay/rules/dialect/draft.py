@@ -10,11 +10,21 @@ import re
 from typing import Final, NoReturn
 
 from relay.errors import Refused
-from relay.rules.attributes import ENTERPRISE_TABLE
+from relay.rules.attributes import ENTERPRISE_TABLE, find
 from relay.rules.dialect.members import Roster, member_ids
 from relay.rules.dialect.values import Misfit, normalise, normalise_object, scalar
 from relay.rules.names import Name, resolve
-from relay.rules.types import AttributeEdit, EditOp, Field, Json, Kind, MemberOp, Verb, Write
+from relay.rules.types import (
+    AttributeEdit,
+    EditOp,
+    Field,
+    Json,
+    JsonObject,
+    Kind,
+    MemberOp,
+    Verb,
+    Write,
+)
 
 # Written by the relay alone (RFC 7643 sections 3.1, 4.1.2); Okta, authentik, ConnId echo them.
 READ_ONLY: Final = frozenset({"id", "meta", "schemas", "groups"})
@@ -122,12 +132,24 @@ class Draft:
         except Misfit as misfit:
             self.misfit(name.path[0], misfit)
             return
-        where_from = AttributeEdit(op, *_place(name, kept))
+        edit = AttributeEdit(op, *_place(name, kept))
         if kept is None or (kept == [] and (clears or name.path[0] == "emails")):
             if clears:
-                self.edit(AttributeEdit(EditOp.REMOVE, where_from.path, sub=where_from.sub))
+                self.edit(AttributeEdit(EditOp.REMOVE, edit.path, sub=edit.sub))
         else:
-            self.edit(where_from)
+            self.edit(edit)
+        if clears and name.sub is None and isinstance(value, dict):
+            self._clear_parts(name, value)
+
+    def _clear_parts(self, name: Name, value: JsonObject) -> None:
+        """`{"manager": null}` inside a complex value takes that part away."""
+        table = ENTERPRISE_TABLE if name.attribute is None else name.attribute.index
+        if table is None or (name.attribute is not None and name.attribute.multi):
+            return
+        for key, item in value.items():
+            part = find(table, key) if item is None else None
+            if part is not None:
+                self.edit(AttributeEdit(EditOp.REMOVE, (*name.path, part.name)))
 
     def misfit(self, attribute: str, misfit: Misfit) -> None:
         """A value without a reading: refused if TFE keeps the attribute, else dropped."""

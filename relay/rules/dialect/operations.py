@@ -26,6 +26,8 @@ class _Absent(Enum):
     ABSENT = "absent"
 
 
+# Ten times what Okta can be set to (form G23); bounds the time one request takes.
+MAX_OPERATIONS: Final = 10_000
 ABSENT: Final = _Absent.ABSENT
 _OPS: Final = {"add": EditOp.ADD, "replace": EditOp.SET, "remove": EditOp.REMOVE}
 
@@ -41,6 +43,8 @@ def parse_patch(kind: Kind, body: Json) -> Write:
         operations = [operations]
     if not isinstance(operations, list) or not operations:
         raise Refused(400, "cannot read Operations: a list was expected", "invalidSyntax")
+    if len(operations) > MAX_OPERATIONS:
+        raise Refused(400, f"cannot read Operations: more than {MAX_OPERATIONS}", "invalidValue")
     draft = Draft(kind)
     for operation in operations:
         _read_operation(draft, object_of(operation, "an operation"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.rules.attributes import EMAILS, Attribute, Table, Type, find
+from relay.rules.attributes import EMAILS, MAX_ELEMENTS, Attribute, Table, Type, find
 
 if TYPE_CHECKING:
     from relay.rules.types import Json, JsonObject
@@ -76,7 +76,13 @@ def _elements(attribute: Attribute, value: Json) -> Json:
     if value is None:
         return None
     found = value if isinstance(value, list) else [value]
-    return [kept for item in found if (kept := single(attribute, item))]
+    if len(found) > MAX_ELEMENTS:
+        raise Misfit(f"more than {MAX_ELEMENTS} values")
+    kept: list[Json] = [read for item in found if (read := single(attribute, item))]
+    if attribute is EMAILS:
+        # An address without a value is none: `[{"type": "work"}]` must not displace a real one.
+        return [item for item in kept if isinstance(item, dict) and "value" in item]
+    return kept
 
 
 def single(attribute: Attribute, value: Json) -> Json:
