@@ -28,6 +28,38 @@ class Refused(RelayError):
         self.scim_type = scim_type
 
 
+class NotKnown(Refused):
+    """An id that no resource of the directory has: 404, or a question to TFE during the import.
+
+    Attributes:
+        kind: the resource type that was looked for, `User` or `Group`.
+        ids: the ids that were not found.
+    """
+
+    def __init__(self, kind: str, ids: list[str], detail: str) -> None:
+        super().__init__(404, detail)
+        self.kind = kind
+        self.ids = ids
+
+
+class ParkedBefore(Refused):
+    """The IdP repeats what TFE refused: it hears TFE's own status and words, once.
+
+    Attributes:
+        resource: the store's key of the resource that keeps the note.
+        key: the effect's key of the note.
+    """
+
+    def __init__(self, reason: dict[str, object], resource: int, key: int) -> None:
+        super().__init__(
+            int(str(reason["status"])),
+            str(reason["detail"]),
+            None if reason["scim_type"] is None else str(reason["scim_type"]),
+        )
+        self.resource = resource
+        self.key = key
+
+
 class Unavailable(RelayError):
     """The relay cannot do it now; the client is told to come back (503 with `Retry-After`).
 
@@ -52,6 +84,10 @@ class SettingsError(RelayError):
 
 class StoreRefused(RelayError):
     """The database cannot be opened as it is; the message names the cure."""
+
+
+class AlreadyRunning(StoreRefused):
+    """Another daemon has the database (L2); the message names the file."""
 
 
 class TargetError(RelayError):

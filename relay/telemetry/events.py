@@ -16,6 +16,7 @@ READY: Final = "relay.ready"
 STOPPING: Final = "relay.stopping"
 STOPPED: Final = "relay.stopped"
 STORE_OPENED: Final = "store.opened"
+STORE_TROUBLE: Final = "store.trouble"
 
 # Front
 REQUEST_REFUSED: Final = "request.refused"
@@ -58,6 +59,7 @@ FIELDS: Final[dict[str, Event]] = {
     STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
     STOPPED: Event("info", "Everything is on disk; the process ends.", ("pending",)),
     STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),
+    STORE_TROUBLE: Event("warning", "The disk does not take a write; it is tried again.", ("reason",)),
     REQUEST_REFUSED: Event(
         "warning",
         "A request was turned away before it became a change.",
@@ -74,7 +76,7 @@ FIELDS: Final[dict[str, Event]] = {
     ATTEMPT_SETTLED: Event(
         "info",
         "A request to the target ended.",
-        ("attempt", "resource", "method", "route", "status", "verdict", "pace_s", "send_s"),
+        ("attempt", "resource", "method", "purpose", "status", "verdict", "send_s"),
     ),
     CHANGE_PARKED: Event(
         "error",
@@ -90,7 +92,7 @@ FIELDS: Final[dict[str, Event]] = {
     HOLD_LIFTED: Event("info", "It no longer does.", ("hold", "stood_s")),
     RATE_CHANGED: Event("info", "The pacer sends at another rate.", ("rate", "reason")),
     IMPORT_PROGRESSED: Event("info", "A page of the target was read.", ("kind", "read", "total")),
-    IMPORT_COMPLETED: Event("info", "The directory is complete.", ("users", "groups", "took_s")),
+    IMPORT_COMPLETED: Event("info", "The directory is complete.", ("read", "took_s")),
     UNEXPECTED_ERROR: Event(
         "error", "A fault of the relay itself; please report it.", ("where", "exception")
     ),

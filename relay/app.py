@@ -1,0 +1,317 @@
+"""The one place that wires everything: parts, sockets, signals, and the order they end in.
+
+Start: file, then delivery, then operators' sockets, then the front: nobody is let in before a change can
+be kept. Stop is the reverse (L1): no new request, in-flight ones finish to a deadline, what was sent is
+settled, and the file is closed last. A part that dies ends the process: its supervisor starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from relay import __version__
+from relay.clock import Clock, RandomIds, SystemClock, system_rng
+from relay.delivery.dispatcher import Dispatcher
+from relay.delivery.health import Health
+from relay.delivery.importer import Importer
+from relay.delivery.keeper import Keeper
+from relay.front.front import Front
+from relay.front.server import serve_front
+from relay.ops import systemd
+from relay.ops.control import serve_control
+from relay.ops.health import Probes, serve_health
+from relay.pace import Pacer
+from relay.reporting import Reporter
+from relay.store import Store
+from relay.store.engine import SQLITE_VERSION
+from relay.store.holds import HoldName
+from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
+from relay.telemetry import events
+from relay.telemetry.log import configure
+from relay.telemetry.metrics import Metrics
+from relay.upstream import DeliveryUpstream
+from relay.wiring import delivery_settings, front_settings, store_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from typing import Any
+
+    from relay.settings import Settings
+    from relay.target import TokenSource
+
+log = structlog.get_logger(__name__)
+
+DRAIN_S: Final = 20.0
+"""Requests to TFE under way at a stop are given this long; systemd's TimeoutStopSec is longer."""
+
+STALLED_S: Final = 90.0
+"""Delivery's loop went round within this time, or the daemon is not alive (L10)."""
+
+WATCH_S: Final = 1.0
+TARGET_NOTE: Final = "target url"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A relay that takes requests.
+
+    Attributes:
+        port: the front's TCP port; 0 for a unix socket.
+        metrics_port: the health server's port; 0 without one.
+        store: its store.
+        metrics: its metrics.
+        importer: how far the directory is filled.
+        keeper: its holds.
+        failed: set when a part of it died.
+    """
+
+    port: int
+    metrics_port: int
+    store: Store
+    metrics: Metrics
+    importer: Importer
+    keeper: Keeper
+    failed: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    store: Store
+    metrics: Metrics
+    pacer: Pacer
+    keeper: Keeper
+    importer: Importer
+    dispatcher: Dispatcher
+    reporter: Reporter
+    clock: Clock
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """Run a relay for as long as the block lasts.
+
+    Raises:
+        SettingsError: a file or address of the configuration cannot be used.
+        StoreRefused: the database cannot.
+    """
+    async with AsyncExitStack() as stack:
+        metrics = Metrics()
+        store = await _opened(settings, metrics, stack)
+        client = await stack.enter_async_context(_target(settings))
+        parts = await _parts(settings, store, metrics, client)
+        failed = asyncio.Event()
+        await stack.enter_async_context(_delivering(parts, failed))
+        metrics_port = await _ops(settings, parts, stack)
+        front = Front(
+            front_settings(settings),
+            store,
+            DeliveryUpstream(parts.importer, parts.keeper),
+            metrics.front,
+        )
+        listening = await stack.enter_async_context(serve_front(front))
+        yield Running(
+            listening.port, metrics_port, store, metrics, parts.importer, parts.keeper, failed
+        )
+
+
+async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Store:
+    counters: dict[str, Callable[[str], None]] = {
+        "changes": metrics.delivery.change,
+        "attempts": metrics.delivery.attempt,
+        "ambiguous": metrics.delivery.ambiguous,
+        "parked": metrics.delivery.parked,
+    }
+
+    def counted(metric: str, label: str) -> None:
+        if metric in counters:
+            counters[metric](label)
+
+    settings.store.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    store = Store(store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted)
+    stack.callback(store.stop)
+    left = await store.start()
+    log.info(
+        events.STORE_OPENED, path=str(settings.store.path), sqlite=SQLITE_VERSION, in_flight=left
+    )
+    return store
+
+
+def _target(settings: Settings) -> TargetClient:
+    target = settings.target
+    token: TokenSource
+    if target.token_file is not None:
+        token = TokenFile(target.token_file)
+    else:
+        assert target.token is not None, "the settings require one of the two"
+        token = FixedToken(target.token.reveal())
+    endpoint = Endpoint(
+        target.url,
+        timeout_s=target.timeout.total_seconds(),
+        concurrency=target.concurrency,
+        ca_file=target.ca_file,
+    )
+    return TargetClient(endpoint, token, SystemClock())
+
+
+async def _parts(
+    settings: Settings, store: Store, metrics: Metrics, client: TargetClient
+) -> _Parts:
+    clock, rng, health = SystemClock(), system_rng(), Health()
+    how = delivery_settings(settings)
+    pacer = Pacer(settings.target.rate)
+    metrics.target.paced(pacer.rate)
+    keeper = Keeper(store, client, pacer, how, clock, rng)
+    await keeper.load()
+    await _bound_to(settings.target.url, store, keeper)
+    importer = Importer(
+        store=store,
+        target=client,
+        pacer=pacer,
+        keeper=keeper,
+        health=health,
+        clock=clock,
+        metrics=metrics.target,
+    )
+    await importer.load()
+    dispatcher = Dispatcher(
+        store=store,
+        target=client,
+        pacer=pacer,
+        keeper=keeper,
+        health=health,
+        settings=how,
+        clock=clock,
+        rng=rng,
+        metrics=metrics.target,
+    )
+    reporter = Reporter(settings, store, metrics, pacer, importer, clock)
+    return _Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, clock)
+
+
+async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
+    """A database belongs to the TFE it was filled from; another one is `foreign`."""
+    known = await store.noted(TARGET_NOTE)
+    if known is None:
+        await store.note(TARGET_NOTE, url)
+    elif known != url:
+        reason = f"this database was filled from {known}, the configuration names {url}"
+        await keeper.raise_hold(HoldName.FOREIGN, reason)
+
+
+@asynccontextmanager
+async def _delivering(parts: _Parts, failed: asyncio.Event) -> AsyncIterator[None]:
+    """Delivery's loops, under one group: the death of one is the death of all."""
+    async with asyncio.TaskGroup() as tasks:
+        helpers = [
+            tasks.create_task(_supervised(name, work, parts.metrics, failed))
+            for name, work in (
+                ("keeper", parts.keeper.run()),
+                ("importer", parts.importer.run()),
+                ("disk", _watch_disk(parts)),
+                ("reporter", parts.reporter.run()),
+            )
+        ]
+        sending = tasks.create_task(
+            _supervised("dispatcher", parts.dispatcher.run(), parts.metrics, failed)
+        )
+        try:
+            yield
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            parts.dispatcher.stop()
+            await asyncio.wait([sending], timeout=DRAIN_S)
+            sending.cancel()
+
+
+async def _supervised(
+    name: str, work: Coroutine[Any, Any, None], metrics: Metrics, failed: asyncio.Event
+) -> None:
+    """Run a part; its death is logged, counted, and ends the daemon (L10)."""
+    try:
+        await work
+    except Exception:
+        metrics.unexpected_error()
+        log.exception(events.UNEXPECTED_ERROR, where=name)
+        failed.set()
+
+
+async def _watch_disk(parts: _Parts) -> None:
+    """Refuse writes while there is room left to record what becomes of those accepted (A7)."""
+    while True:
+        free = await asyncio.to_thread(shutil.disk_usage, parts.store.path.parent)
+        parts.store.full = free.free < parts.store.min_free_bytes
+        await asyncio.sleep(WATCH_S)
+
+
+async def _ops(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> int:
+    routes = parts.reporter.routes()
+    await stack.enter_async_context(serve_control(settings.control_socket, routes))
+    if settings.metrics.address is None:
+        return 0
+
+    def alive() -> bool:
+        stalled = parts.clock.monotonic() - parts.dispatcher.beat > STALLED_S
+        return parts.store.alive and not stalled
+
+    def ready() -> str | None:
+        return "the disk is nearly full" if parts.store.full else None
+
+    probes = Probes(alive, ready, parts.metrics.exposition)
+    return await stack.enter_async_context(serve_health(settings.metrics.address, probes))
+
+
+def run(settings: Settings) -> int:
+    """Run the daemon until SIGTERM or SIGINT; the process's exit code."""
+    configure(settings.log.level, settings.log.format)
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stop = asyncio.Event()
+    _on_signals(stop)
+    log.info(events.STARTED, version=__version__, target=settings.target.url)
+    async with running(settings) as relay, asyncio.TaskGroup() as tasks:
+        log.info(events.READY, address=str(settings.listen.address))
+        systemd.notify(systemd.READY)
+        watchdog = tasks.create_task(_watchdog())
+        waits = [tasks.create_task(event.wait()) for event in (stop, relay.failed)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*waits, watchdog):
+            task.cancel()
+        systemd.notify(systemd.STOPPING)
+        failed = relay.failed.is_set()
+    log.info(events.STOPPED)
+    return 70 if failed else 0
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    """The first signal drains; the second leaves at once (L1): what is on disk is enough."""
+    loop = asyncio.get_running_loop()
+
+    def signalled(name: str) -> None:
+        if stop.is_set():
+            sys.stderr.flush()
+            os._exit(1)
+        log.info(events.STOPPING, signal=name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled, number.name)
+
+
+async def _watchdog() -> None:
+    """Tell systemd that the event loop goes round (L10)."""
+    interval_s = systemd.watchdog_interval_s()
+    while interval_s is not None:
+        systemd.notify(systemd.WATCHDOG)
+        await asyncio.sleep(interval_s)

@@ -1,0 +1,219 @@
+"""The one loop that decides what is sent next, and the tasks that send it.
+
+One claim at a time waits for its slot, so that a revocation accepted now is at most one slot behind
+(H2): plan, commit the attempt, acquire the slot, send (H1). The loop ends when told to and leaves no
+claim behind; what was sent is settled first (L1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from relay.errors import MaybeSent, NotSent, Unavailable
+from relay.rules.verdict import Answered, Outcome, Sent, Verdict, judge
+from relay.store.claiming import Idle
+from relay.store.settling import Circumstances
+from relay.telemetry import events
+
+if TYPE_CHECKING:
+    from relay.clock import Clock, Rng
+    from relay.delivery.health import Health
+    from relay.delivery.keeper import Keeper
+    from relay.delivery.ports import Target, TargetMetrics
+    from relay.pace import Pacer
+    from relay.store import Store
+    from relay.store.claims import Claim
+
+log = structlog.get_logger(__name__)
+
+LONGEST_SLEEP_S: Final = 30.0
+"""Due times are wall time, which may jump: no sleep trusts it for longer (L6)."""
+
+RETRY_SETTLE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How delivery behaves.
+
+    Attributes:
+        concurrency: requests under way at once.
+        timeout_s: `target.timeout`, after which an attempt cannot take effect any more (K2).
+        probe_s: first wait before a hold is probed; it doubles up to `probe_cap_s`.
+        probe_cap_s: the longest.
+    """
+
+    concurrency: int = 10
+    timeout_s: float = 60.0
+    probe_s: float = 1.0
+    probe_cap_s: float = 30.0
+
+
+class Dispatcher:
+    """Sends what the store says is next.
+
+    Args:
+        store: the queue.
+        target: TFE.
+        pacer: slots.
+        keeper: the holds.
+        health: whose trouble it is.
+        settings: how many at once, for how long.
+        clock: time.
+        rng: jitter.
+        metrics: what is counted.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it joins, each named by its caller
+        self,
+        *,
+        store: Store,
+        target: Target,
+        pacer: Pacer,
+        keeper: Keeper,
+        health: Health,
+        settings: DeliverySettings,
+        clock: Clock,
+        rng: Rng,
+        metrics: TargetMetrics,
+    ) -> None:
+        self._store = store
+        self._target = target
+        self._pacer = pacer
+        self._keeper = keeper
+        self._health = health
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._metrics = metrics
+        self._stopping = False
+        self._turn = 0
+        self.beat = clock.monotonic()
+        """When the loop last went round, for liveness."""
+
+    def stop(self) -> None:
+        """Send nothing more; what is under way is settled."""
+        self._stopping = True
+        self._store.work.set()
+
+    async def run(self) -> None:
+        """Until `stop` is called."""
+        room = asyncio.Semaphore(self._settings.concurrency)
+        async with asyncio.TaskGroup() as tasks:
+            while not self._stopping:
+                self.beat = self._clock.monotonic()
+                await room.acquire()
+                claim = await self._next()
+                if claim is None:
+                    room.release()
+                    continue
+                tasks.create_task(self._deliver(claim, room))
+
+    async def _next(self) -> Claim | None:
+        """The next claim with its slot, or None after a wait."""
+        self._store.work.clear()
+        claim = await self._claim()
+        if isinstance(claim, Idle):
+            await self._rest(claim.next_due)
+            return None
+        self._turn += 1
+        await self._pacer.acquire()
+        if self._stopping or self._keeper.blocked:
+            await self._store.release(claim)
+            return None
+        return claim
+
+    async def _claim(self) -> Claim | Idle:
+        if self._keeper.blocked:
+            return Idle(None)
+        try:
+            return await self._store.claim(self._turn)
+        except Unavailable as error:
+            log.warning(events.STORE_TROUBLE, reason=error.detail)
+            return Idle(self._clock.wall() + RETRY_SETTLE_S)
+
+    async def _rest(self, next_due: float | None) -> None:
+        wait_s = LONGEST_SLEEP_S
+        if next_due is not None:
+            wait_s = min(max(next_due - self._clock.wall(), 0.001), LONGEST_SLEEP_S)
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._store.work.wait()
+        except TimeoutError:
+            return
+
+    async def _deliver(self, claim: Claim, room: asyncio.Semaphore) -> None:
+        try:
+            verdict = await self._send(claim)
+            await self._settle(claim, verdict)
+        finally:
+            room.release()
+
+    async def _send(self, claim: Claim) -> Verdict:
+        began = self._clock.monotonic()
+        outcome: Answered | NotSent | MaybeSent
+        try:
+            outcome = await self._target.send(claim.request, str(claim.attempt))
+        except (NotSent, MaybeSent) as error:
+            outcome = error
+        verdict = judge(Sent.of(claim.request), outcome)
+        took = self._clock.monotonic() - began
+        self._metrics.observe(claim.request.method, verdict.status, took)
+        log.info(
+            events.ATTEMPT_SETTLED,
+            attempt=claim.attempt,
+            resource=claim.resource,
+            method=claim.request.method,
+            purpose=claim.purpose.value,
+            status=verdict.status,
+            verdict=verdict.outcome.value,
+            send_s=round(took, 4),
+        )
+        return verdict
+
+    async def _settle(self, claim: Claim, verdict: Verdict) -> None:
+        now = self._circumstances(claim, verdict)
+        if verdict.outcome is Outcome.MISSING and claim.reads_back:
+            now = replace(now, hold=await self._keeper.foreign(claim.resource))
+        self._adjust_rate(verdict)
+        if now.hold is not None:
+            self._keeper.raised(now.hold)
+        while True:
+            try:
+                await self._store.settle(claim, verdict, now)
+            except Unavailable as error:
+                # The result is known and the disk does not take it: keep it until it does.
+                log.warning(events.STORE_TROUBLE, reason=error.detail)
+                await asyncio.sleep(RETRY_SETTLE_S)
+            else:
+                break
+
+    def _circumstances(self, claim: Claim, verdict: Verdict) -> Circumstances:
+        monotonic, unit = self._clock.monotonic(), self._rng.uniform(0.0, 1.0)
+        hold = self._health.note(
+            claim.resource,
+            verdict,
+            now_s=monotonic,
+            wall_s=self._clock.wall(),
+            unit=unit,
+        )
+        charge = self._health.others_succeed(claim.resource, monotonic)
+        return Circumstances(charge, unit, self._settings.timeout_s, hold)
+
+    def _adjust_rate(self, verdict: Verdict) -> None:
+        """AIMD: others may share TFE's limit, so its complaint slows us and success speeds us up."""
+        before = self._pacer.rate
+        match verdict.outcome:
+            case Outcome.THROTTLED:
+                self._metrics.throttled()
+                self._pacer.slow_down()
+            case Outcome.DELIVERED:
+                self._pacer.recovered()
+            case _:
+                return
+        if self._pacer.rate != before:
+            self._metrics.paced(self._pacer.rate)

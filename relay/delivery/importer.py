@@ -1,0 +1,222 @@
+"""Reading an existing TFE into the directory at first start, inside the rate and resumable (K6).
+
+Pages of 200 until a whole pass finds nothing new. Whatever stands in the way (pause, token, outage)
+raises the same holds as delivery's own requests, and the import goes on from the page it stood at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from relay.errors import MaybeSent, NotSent
+from relay.rules import reads
+from relay.rules.shadow import TargetResource, from_target
+from relay.rules.verdict import Answered, Outcome, Sent, Verdict, judge
+from relay.store.importing import ImportState
+from relay.telemetry import events
+
+if TYPE_CHECKING:
+    from relay.clock import Clock
+    from relay.delivery.health import Health
+    from relay.delivery.keeper import Keeper
+    from relay.delivery.ports import Target, TargetMetrics
+    from relay.pace import Pacer
+    from relay.rules.planner_types import Request
+    from relay.rules.types import Kind
+    from relay.store import Store
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 200
+"""`count` is capped at this (contract, *Limits*)."""
+RETRY_S: Final = 1.0
+IMPORT_LANE: Final = -1
+"""Stands for the import where results of lanes are compared."""
+TOKEN_NOTE: Final = "token accepted"  # noqa: S105 - a note's key
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page as TFE gave it."""
+
+    resources: tuple[TargetResource, ...]
+    total: int
+
+
+class Importer:
+    """Fills the directory, and looks single resources up until it is full.
+
+    Args:
+        store: the directory.
+        target: TFE.
+        pacer: slots; the import's requests count like any other.
+        keeper: holds.
+        health: whose trouble it is.
+        clock: time.
+        metrics: what is counted.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it joins, each named by its caller
+        self,
+        *,
+        store: Store,
+        target: Target,
+        pacer: Pacer,
+        keeper: Keeper,
+        health: Health,
+        clock: Clock,
+        metrics: TargetMetrics,
+    ) -> None:
+        self._store = store
+        self._target = target
+        self._pacer = pacer
+        self._keeper = keeper
+        self._health = health
+        self._clock = clock
+        self._metrics = metrics
+        self._state = ImportState()
+        self._accepted = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the directory holds all that TFE held."""
+        return self._state.done
+
+    @property
+    def state(self) -> ImportState:
+        """Where it stands."""
+        return self._state
+
+    @property
+    def token_accepted(self) -> bool:
+        """Whether TFE ever accepted the token of this database."""
+        return self._accepted
+
+    async def load(self) -> None:
+        """Take over where an earlier process stood."""
+        self._state = await self._store.import_state()
+        self._accepted = await self._store.noted(TOKEN_NOTE) is not None
+
+    async def run(self) -> None:
+        """Have the token accepted once, then read page after page until a pass finds nothing new."""
+        while not self._accepted:
+            verdict = await self.ask(reads.discovery(), "token check")
+            if verdict.outcome is Outcome.DELIVERED:
+                await self._store.note(TOKEN_NOTE, "yes")
+                self._accepted = True
+        began = self._clock.monotonic()
+        while not self._state.done:
+            await self._page()
+        log.info(
+            events.IMPORT_COMPLETED,
+            read=self._state.seen,
+            took_s=round(self._clock.monotonic() - began, 3),
+        )
+        self._store.work.set()
+
+    async def _page(self) -> None:
+        at, began = self._state, self._clock.wall()
+        verdict = await self.ask(reads.page(at.kind, at.start, PAGE), "import")
+        listed = _listed(at.kind, verdict)
+        if listed is None:
+            return
+        self._state = await self._store.take_page(at, listed.resources, listed.total, began)
+        log.info(
+            events.IMPORT_PROGRESSED,
+            kind=at.kind.value,
+            read=at.start - 1 + len(listed.resources),
+            total=listed.total,
+        )
+
+    async def fetch(self, kind: Kind, attribute: str, value: str) -> bool:
+        """Look one resource up in TFE and take it in; False when TFE cannot be asked now.
+
+        Args:
+            kind: of which type.
+            attribute: `id`, `userName`, `displayName` or `externalId`.
+            value: what to look for; whatever comes back is compared before it is used.
+        """
+        if self._keeper.blocked or not self._accepted:
+            return False
+        began = self._clock.wall()
+        by_id = attribute == "id"
+        request = reads.by_id(kind, value) if by_id else reads.find(kind, attribute, value)
+        verdict = await self._once(request, "look-up")
+        if verdict.outcome is Outcome.MISSING:
+            return True
+        if verdict.outcome is not Outcome.DELIVERED:
+            return False
+        entries = [verdict.resource] if by_id else (_entries(verdict) or [])
+        for entry in entries:
+            found = _readable(kind, entry)
+            if found is not None and _is_asked(found, attribute, value):
+                await self._store.take(kind, found, began)
+        return True
+
+    async def ask(self, request: Request, purpose: str) -> Verdict:
+        """Send a read once no hold stands; trouble raises holds as it does for attempts."""
+        while self._keeper.blocked:
+            await self._keeper.changed()
+        verdict = await self._once(request, purpose)
+        hold = self._health.note(
+            IMPORT_LANE,
+            verdict,
+            now_s=self._clock.monotonic(),
+            wall_s=self._clock.wall(),
+            unit=0.5,
+        )
+        if hold is not None:
+            self._keeper.raised(hold)
+            await self._store.raise_hold(hold.name, hold.reason, hold.until)
+        elif verdict.outcome is not Outcome.DELIVERED:
+            await asyncio.sleep(RETRY_S)
+        return verdict
+
+    async def _once(self, request: Request, purpose: str) -> Verdict:
+        await self._pacer.acquire()
+        began = self._clock.monotonic()
+        outcome: Answered | NotSent | MaybeSent
+        try:
+            outcome = await self._target.send(request, purpose.replace(" ", "-"))
+        except (NotSent, MaybeSent) as error:
+            outcome = error
+        verdict = judge(Sent.of(request), outcome)
+        self._metrics.observe(request.method, verdict.status, self._clock.monotonic() - began)
+        return verdict
+
+
+def _entries(verdict: Verdict) -> list[object] | None:
+    entries = (verdict.resource or {}).get("Resources", [])
+    return list(entries) if isinstance(entries, list) else None
+
+
+def _listed(kind: Kind, verdict: Verdict) -> Listed | None:
+    """The page of a delivered list; None if it is not one, so that it is asked for again."""
+    if verdict.outcome is not Outcome.DELIVERED or verdict.resource is None:
+        return None
+    total, entries = verdict.resource.get("totalResults"), _entries(verdict)
+    if not isinstance(total, int) or entries is None:
+        return None
+    readable = (_readable(kind, entry) for entry in entries)
+    return Listed(tuple(found for found in readable if found is not None), total)
+
+
+def _readable(kind: Kind, entry: object) -> TargetResource | None:
+    try:
+        return from_target(kind, entry)  # type: ignore[arg-type]  # JSON, checked in there
+    except ValueError:
+        return None
+
+
+def _is_asked(found: TargetResource, attribute: str, value: str) -> bool:
+    match attribute:
+        case "id":
+            return found.id == value
+        case "externalId":
+            return found.fields.external_id == value
+        case _:
+            return found.fields.name.casefold() == value.casefold()

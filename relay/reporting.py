@@ -1,0 +1,143 @@
+"""What operators and Prometheus are told of a running relay, from one consistent reading."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from relay.ops.errors import NotFound
+from relay.store.holds import HoldName
+from relay.telemetry.metrics import Snapshot as Gauges
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relay.clock import Clock
+    from relay.delivery.importer import Importer
+    from relay.ops.control import Route
+    from relay.pace import Pacer
+    from relay.rules.types import Json, JsonObject
+    from relay.settings import Settings
+    from relay.store import Store
+    from relay.store.status import Snapshot
+    from relay.telemetry.metrics import Metrics
+
+EVERY_S: Final = 2.0
+
+
+class Reporter:
+    """Answers `status` and `changes`, and keeps the gauges in step."""
+
+    def __init__(  # noqa: PLR0913 - what it reports on
+        self,
+        settings: Settings,
+        store: Store,
+        metrics: Metrics,
+        pacer: Pacer,
+        importer: Importer,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._metrics = metrics
+        self._pacer = pacer
+        self._importer = importer
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Set the gauges every two seconds, until cancelled."""
+        while True:
+            self._metrics.observe(self._gauges(await self._store.snapshot()))
+            self._metrics.target.paced(self._pacer.rate)
+            await asyncio.sleep(EVERY_S)
+
+    def routes(self) -> dict[str, Route]:
+        """What the control socket answers."""
+        return {
+            "status": self._status,
+            "changes/list": self._changes,
+            "changes/show": self._change,
+        }
+
+    def _age(self, at: float | None) -> float:
+        return 0.0 if at is None else round(max(0.0, self._clock.wall() - at), 3)
+
+    def _gauges(self, now: Snapshot) -> Gauges:
+        path = self._settings.store.path
+        standing = {hold.name for hold in now.holds}
+        return Gauges(
+            queue={state: now.counters.get(state, 0) for state in ("pending", "parked")},
+            owed_revocations=now.owed,
+            oldest_owed_revocation_age_s=self._age(now.oldest_owed_at),
+            oldest_pending_age_s=self._age(now.oldest_pending_at),
+            holds={hold.value: hold in standing for hold in HoldName},
+            store_db_bytes=_size(path),
+            store_wal_bytes=_size(path.with_name(path.name + "-wal")),
+            store_free_bytes=shutil.disk_usage(path.parent).free,
+            import_progress=self._progress(),
+        )
+
+    def _progress(self) -> float:
+        at = self._importer.state
+        if at.done:
+            return 1.0
+        return 0.0 if not at.total else min(1.0, (at.start - 1) / at.total)
+
+    async def _status(self, _arguments: JsonObject) -> Json:
+        now = await self._store.snapshot()
+        return {
+            "target": self._settings.target.url,
+            "users": now.users,
+            "groups": now.groups,
+            "changes": dict[str, "Json"](now.counters),
+            "lanes": dict[str, "Json"](now.lanes),
+            "oldest_pending_age_s": self._age(now.oldest_pending_at),
+            "owed_revocations": now.owed,
+            "oldest_owed_revocation_age_s": self._age(now.oldest_owed_at),
+            "holds": [
+                {
+                    "hold": hold.name.value,
+                    "since_s": self._age(hold.since),
+                    "until_s": None if hold.until is None else -self._ago(hold.until),
+                    "reason": hold.reason,
+                }
+                for hold in now.holds
+            ],
+            "rate": round(self._pacer.rate, 2),
+            "rate_configured": self._settings.target.rate,
+            "import": "complete" if self._importer.complete else f"{self._progress():.0%}",
+            "disk_full": self._store.full,
+        }
+
+    def _ago(self, at: float) -> float:
+        return round(self._clock.wall() - at, 3)
+
+    async def _changes(self, arguments: JsonObject) -> Json:
+        state, kind, limit = (arguments.get(name) for name in ("state", "kind", "limit"))
+        rows = await self._store.changes(
+            state=state if isinstance(state, str) else None,
+            kind=kind if isinstance(kind, str) else None,
+            limit=limit if isinstance(limit, int) else 100,
+        )
+        return [self._row(row) for row in rows]
+
+    def _row(self, row: JsonObject) -> JsonObject:
+        status, detail, at = row["status"], row["detail"], row["at"]
+        reason = " ".join(str(part) for part in (status, detail) if part is not None)
+        age = self._age(at if isinstance(at, int | float) else None)
+        return {**row, "change": row["id"], "age_s": age, "reason": reason}
+
+    async def _change(self, arguments: JsonObject) -> Json:
+        number = arguments.get("change")
+        row = await self._store.change(number) if isinstance(number, int) else None
+        if row is None:
+            raise NotFound(f"no change has the number {number}")
+        return self._row(row)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,167 @@
+"""Taking TFE's word for what it holds: after a look-up, a read back, or an import.
+
+A found object is compared before its id is used: never trust that a filter was honoured. Confirmed is
+read from TFE, and the effects follow: what agrees is closed, what differs is opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.rules.effects import KEY_OF, EffectState, Key, revokes, shadow_attribute
+from relay.rules.types import Field, Kind
+from relay.store import effects, lanes, removing, rows
+from relay.store.transaction import Transaction, from_json
+
+if TYPE_CHECKING:
+    from relay.rules.shadow import TargetResource
+    from relay.store.rows import ResourceRow
+
+
+def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
+    """Bind a resource to what TFE holds and bring its effects in step.
+
+    Returns:
+        False when TFE's id belongs to another resource: nothing was changed.
+    """
+    if not rows.bind(tx, row, found.id):
+        return False
+    before = rows.by_row(tx, row)
+    rows.set_confirmed(tx, row, found.fields)
+    resource = rows.by_row(tx, row)
+    if resource.wanted:
+        effects.close(tx, row, Key.EXISTS)
+        _compare_fields(tx, resource)
+    else:
+        _open(tx, resource, Key.EXISTS, base=True, revoking=True)
+    if resource.type is Kind.GROUP and found.members is not None:
+        _confirm_roster(tx, resource, found.members)
+    effects.settle_changes(tx, row)
+    if not before.c_exists:
+        wake_members(tx, row)
+    wake_names(tx, row)
+    return True
+
+
+def _compare_fields(tx: Transaction, resource: ResourceRow) -> None:
+    confirmed = resource.confirmed
+    assert confirmed is not None
+    for field in Field:
+        key, wanted = KEY_OF[field], getattr(resource.desired, field)
+        tx.run(
+            "UPDATE effect SET unknown = 0 WHERE resource = ? AND key = ?", (resource.id, int(key))
+        )
+        if getattr(confirmed, field) == wanted:
+            effects.close(tx, resource.id, key)
+        else:
+            shadow = from_json(resource.shadow)
+            base = {
+                "v": getattr(confirmed, field),
+                "s": shadow.get(shadow_attribute(resource.type, field)),
+            }
+            _open(tx, resource, key, base=base, revoking=revokes(key, wanted))
+
+
+def _open(
+    tx: Transaction,
+    resource: ResourceRow,
+    key: int,
+    *,
+    base: object,
+    revoking: bool,
+    state: EffectState = EffectState.OPEN,
+) -> None:
+    """Open an effect that no pending change may have written; keep one that is there."""
+    if effects.find(tx, resource.id, key) is None:
+        effects.write(
+            tx,
+            resource.id,
+            key,
+            resource.last_change,
+            base=base,
+            revokes=revoking,
+            state=state,
+        )
+
+
+def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...]) -> None:
+    """Bring a group's rows in step with TFE's roster; users nobody knows here are left alone."""
+    tx.run("UPDATE member SET confirmed = 0 WHERE group_id = ?", (group.id,))
+    for target in members:
+        user = tx.value("SELECT resource FROM alias WHERE id = ?", (target,))
+        if user is not None:
+            tx.run(
+                "INSERT INTO member (group_id, user_id, desired, confirmed) VALUES (?, ?, 0, 1)"
+                " ON CONFLICT (group_id, user_id) DO UPDATE SET confirmed = 1",
+                (group.id, user),
+            )
+    tx.run("UPDATE resource SET c_size = ? WHERE id = ?", (len(members), group.id))
+    reopen_members(tx, group)
+
+
+def reopen_members(tx: Transaction, group: ResourceRow) -> None:
+    """Open an effect on each membership that differs, close the others."""
+    for user, wanted, confirmed, target in tx.all(
+        "SELECT m.user_id, m.desired, m.confirmed, u.target_id FROM member m"
+        " JOIN resource u ON u.id = m.user_id WHERE m.group_id = ?",
+        (group.id,),
+    ):
+        if wanted == confirmed:
+            effects.close(tx, group.id, user)
+            continue
+        state = EffectState.OPEN if target is not None or not wanted else EffectState.WAITING
+        _open(tx, group, user, base=confirmed, revoking=not wanted, state=state)
+    tx.run("DELETE FROM member WHERE group_id = ? AND desired = 0 AND confirmed = 0", (group.id,))
+
+
+def absent(tx: Transaction, row: int) -> None:
+    """TFE does not have it (404 on a bound id): gone if it was to go, else it is created again."""
+    resource = rows.by_row(tx, row)
+    if not resource.wanted:
+        removing.gone(tx, resource)
+        wake_names(tx, row)
+        return
+    rows.set_absent(tx, row)
+    tx.run("DELETE FROM effect WHERE resource = ? AND key < 0", (row,))
+    resource = rows.by_row(tx, row)
+    _open(tx, resource, Key.EXISTS, base=None, revoking=False)
+    tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key = 0", (row,))
+    if resource.type is Kind.GROUP:
+        reopen_members(tx, resource)
+    else:
+        _rejoin_groups(tx, row)
+    wake_names(tx, row)
+
+
+def _rejoin_groups(tx: Transaction, user: int) -> None:
+    """A user TFE lost is in none of its rosters any more: it must be added again once it exists."""
+    for group, confirmed in tx.all(
+        "SELECT group_id, confirmed FROM member WHERE user_id = ?", (user,)
+    ):
+        tx.run("UPDATE member SET confirmed = 0 WHERE group_id = ? AND user_id = ?", (group, user))
+        tx.run(
+            "UPDATE resource SET c_size = c_size - ? WHERE id = ?", (1 if confirmed else 0, group)
+        )
+        tx.run(
+            "UPDATE effect SET state = 'waiting' WHERE resource = ? AND key = ? AND state = 'open'"
+            " AND revokes = 0",
+            (group, user),
+        )
+        resource = rows.by_row(tx, group)
+        reopen_members(tx, resource)
+        effects.settle_changes(tx, group)
+        lanes.refresh(tx, resource)
+
+
+def wake_members(tx: Transaction, user: int) -> None:
+    """A user exists now: every membership that waited for it may be sent."""
+    groups = tx.all("SELECT resource FROM effect WHERE key = ? AND state = 'waiting'", (user,))
+    tx.run("UPDATE effect SET state = 'open' WHERE key = ? AND state = 'waiting'", (user,))
+    for (group,) in groups:
+        lanes.refresh(tx, rows.by_row(tx, group))
+
+
+def wake_names(tx: Transaction, row: int) -> None:
+    """A name may have become free: whoever waited for this resource looks again."""
+    for (behind,) in tx.all("SELECT resource FROM lane WHERE behind = ?", (row,)):
+        lanes.refresh(tx, rows.by_row(tx, behind))

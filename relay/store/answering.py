@@ -1,0 +1,45 @@
+"""Who answered a client: TFE or the directory, decided once, in one transaction (semantics A2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.store import rows
+from relay.store.reading import resource_view
+from relay.store.records import ChangeState, Settlement
+
+if TYPE_CHECKING:
+    from relay.store.transaction import Transaction
+
+
+def settlement_of(tx: Transaction, change: int) -> Settlement | None:
+    """How a change that somebody waits for ended, or None while it is pending."""
+    row = tx.one(
+        "SELECT state, resource, status, scim_type, detail FROM change WHERE id = ?", (change,)
+    )
+    if row is None or row[0] == ChangeState.PENDING.value:
+        return None
+    resource = rows.by_row(tx, row[1])
+    view = resource_view(tx, resource, members=True) if resource.wanted else None
+    return Settlement(ChangeState(row[0]), view, *row[2:])
+
+
+def by_directory(tx: Transaction, change: int) -> Settlement | None:
+    """The directory answers; returns TFE's settlement instead if that came first."""
+    tx.run(
+        "UPDATE change SET answered_by = 'directory' WHERE id = ? AND answered_by IS NULL",
+        (change,),
+    )
+    return settlement_of(tx, change)
+
+
+def by_nobody(tx: Transaction, change: int) -> None:
+    """The client has gone: a refusal from now on is parked, not refused."""
+    tx.run(
+        "UPDATE change SET answered_by = 'nobody' WHERE id = ? AND answered_by IS NULL", (change,)
+    )
+
+
+def written(tx: Transaction, change: int) -> None:
+    """The answer was wholly written."""
+    tx.run("UPDATE change SET answered = 1 WHERE id = ?", (change,))

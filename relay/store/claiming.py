@@ -1,0 +1,277 @@
+"""Claiming: choose the most urgent ready lane, plan it, and commit the attempt before it is sent.
+
+Carries D1 (the attempt row is on disk before the first byte), K1 (every key it touches is unknown from
+here on) and H2 (revocation first, yet the oldest other lane gets one slot in ten).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from relay.rules import reads
+from relay.rules.planner import plan
+from relay.store import lanes, parking, rows
+from relay.store.claims import UNKNOWN, Before, Claim, Purpose
+from relay.store.planning import Draft, draft
+
+if TYPE_CHECKING:
+    from relay.rules.contract import TargetProfile
+    from relay.rules.planner_types import Request
+    from relay.store.rows import ResourceRow
+    from relay.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing may be sent now.
+
+    Attributes:
+        next_due: wall time of the next lane or verification, or None.
+    """
+
+    next_due: float | None
+
+
+FAIR_TURN: Final = 10
+"""Each tenth slot goes to the oldest lane without a revocation (H2)."""
+
+
+def claim(tx: Transaction, turn: int, profile: TargetProfile) -> Claim | Idle:
+    """The next request to send, or when to look again if nothing may be sent now.
+
+    Args:
+        tx: the transaction; after it the attempt is on disk.
+        turn: the number of this slot; each tenth is fair to lanes without a revocation.
+        profile: the target's limits.
+    """
+    if tx.one("SELECT 1 FROM hold WHERE name <> 'guard' LIMIT 1") is not None:
+        return Idle(None)
+    _wake_due(tx)
+    while True:
+        row = _choose(tx, fair=turn % FAIR_TURN == FAIR_TURN - 1)
+        if row is None:
+            return _verification(tx) or Idle(_next_due(tx))
+        claimed = _claim_lane(tx, rows.by_row(tx, row), profile)
+        if claimed is not None:
+            return claimed
+
+
+def _wake_due(tx: Transaction) -> None:
+    tx.run("UPDATE lane SET state = 'ready' WHERE state = 'resting' AND due <= ?", (tx.now,))
+
+
+def _next_due(tx: Transaction) -> float | None:
+    due: float | None = tx.value(
+        "SELECT min(due) FROM (SELECT min(due) AS due FROM lane WHERE state = 'resting'"
+        " UNION ALL SELECT min(due) FROM verification)"
+    )
+    return due
+
+
+def _choose(tx: Transaction, *, fair: bool) -> int | None:
+    if fair:
+        row: int | None = tx.value(
+            "SELECT resource FROM lane WHERE state = 'ready' AND urgency = 1 ORDER BY first LIMIT 1"
+        )
+        if row is not None:
+            return row
+    chosen: int | None = tx.value(
+        "SELECT resource FROM lane WHERE state = 'ready' ORDER BY urgency, first LIMIT 1"
+    )
+    return chosen
+
+
+def _claim_lane(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Claim | None:
+    ask = tx.value("SELECT ask FROM lane WHERE resource = ?", (resource.id,))
+    if ask is not None:
+        return _ask(tx, resource, ask)
+    drafted = draft(tx, resource, profile)
+    try:
+        requests = plan(drafted.snapshot, profile).requests if drafted else ()
+    except ValueError as error:
+        parking.park_unplannable(tx, resource, str(error))
+        lanes.refresh(tx, rows.by_row(tx, resource.id))
+        return None
+    if drafted is None or not requests:
+        _settle_nothing(tx, resource, drafted)
+        return None
+    return _write(tx, resource, drafted, requests[0])
+
+
+def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | None) -> None:
+    """Close effects that no request can bring closer, so that a lane never spins."""
+    if drafted is not None:
+        parking.close_unsendable(tx, resource, drafted.keys)
+    lanes.refresh(tx, rows.by_row(tx, resource.id))
+    if tx.value("SELECT state FROM lane WHERE resource = ?", (resource.id,)) == "ready":
+        tx.run("UPDATE lane SET state = 'blocked' WHERE resource = ?", (resource.id,))
+
+
+def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Request) -> Claim:
+    adds = tuple((drafted.users[target], target) for target in request.add)
+    removes = tuple((drafted.users[target], target) for target in request.remove)
+    before = _mark_unknown(tx, resource, request, adds, removes)
+    if request.creates or (drafted.sent.name != resource.c_name and request.fields):
+        tx.run(
+            "UPDATE resource SET sent_name = ?, sent_name_key = ? WHERE id = ?",
+            (drafted.sent.name, drafted.sent.name.casefold(), resource.id),
+        )
+    attempt = _attempt(tx, resource.id, resource.last_change, Purpose.WRITE, request)
+    return Claim(
+        attempt,
+        resource.id,
+        resource.type,
+        Purpose.WRITE,
+        request,
+        resource.last_change,
+        sent=drafted.sent,
+        adds=adds,
+        removes=removes,
+        before=before,
+        detour=drafted.detour,
+    )
+
+
+def _mark_unknown(
+    tx: Transaction,
+    resource: ResourceRow,
+    request: Request,
+    adds: tuple[tuple[int, str], ...],
+    removes: tuple[tuple[int, str], ...],
+) -> Before:
+    """Mark every key the request touches as unknown, before its first byte (K1)."""
+    keys = parking.own_keys(request)
+    fields = []
+    for key in keys:
+        unknown = tx.value(
+            "SELECT unknown FROM effect WHERE resource = ? AND key = ?", (resource.id, key)
+        )
+        if unknown is not None:
+            fields.append((key, unknown))
+    tx.each(
+        "UPDATE effect SET unknown = 1 WHERE resource = ? AND key = ?",
+        [(resource.id, key) for key, _ in fields],
+    )
+    members = (
+        [
+            (user, confirmed)
+            for user, confirmed in tx.all(
+                "SELECT m.user_id, m.confirmed FROM member m JOIN effect e"
+                " ON e.resource = m.group_id AND e.key = m.user_id WHERE m.group_id = ?",
+                (resource.id,),
+            )
+        ]
+        if adds or removes
+        else []
+    )
+    touched = {user for user, _ in adds} | {user for user, _ in removes}
+    members = [(user, confirmed) for user, confirmed in members if user in touched]
+    tx.each(
+        "UPDATE member SET confirmed = 2 WHERE group_id = ? AND user_id = ?",
+        [(resource.id, user) for user, _ in members],
+    )
+    fresh = sum(1 for _, confirmed in members if confirmed == 0)
+    if fresh:
+        tx.run("UPDATE resource SET c_size = c_size + ? WHERE id = ?", (fresh, resource.id))
+    return Before(tuple(fields), tuple(members))
+
+
+def _attempt(
+    tx: Transaction, resource: int, through: int, purpose: Purpose, request: Request
+) -> int:
+    tx.run("UPDATE lane SET state = 'sending' WHERE resource = ?", (resource,))
+    tx.count("requests")
+    return tx.insert(
+        "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (resource, through, purpose.value, request.method, request.path, tx.now),
+    )
+
+
+def _ask(tx: Transaction, resource: ResourceRow, ask: str) -> Claim:
+    """The read that settles a doubt before anything else is sent in this lane."""
+    if ask == "id":
+        return _read_back(tx, resource, Purpose.READ)
+    attribute = resource.type.name_attribute if ask == "name" else "externalId"
+    value = (resource.sent_name or resource.name) if ask == "name" else resource.external_id
+    request = reads.find(resource.type, attribute, value or "")
+    attempt = _attempt(tx, resource.id, resource.last_change, Purpose.LOOKUP, request)
+    return Claim(
+        attempt,
+        resource.id,
+        resource.type,
+        Purpose.LOOKUP,
+        request,
+        resource.last_change,
+        asked=(attribute, value or ""),
+    )
+
+
+def _read_back(tx: Transaction, resource: ResourceRow, purpose: Purpose) -> Claim:
+    request = reads.by_id(resource.type, resource.target_id or "")
+    attempt = _attempt(tx, resource.id, resource.last_change, purpose, request)
+    return Claim(attempt, resource.id, resource.type, purpose, request, resource.last_change)
+
+
+def _verification(tx: Transaction) -> Claim | None:
+    """The oldest due check of what an ambiguous attempt left behind (K2), in an idle slot."""
+    row = tx.value(
+        "SELECT v.resource FROM verification v LEFT JOIN lane l ON l.resource = v.resource"
+        " WHERE v.due <= ? AND ifnull(l.state, '') <> 'sending' ORDER BY v.due LIMIT 1",
+        (tx.now,),
+    )
+    if row is None:
+        return None
+    resource = rows.by_row(tx, row)
+    if resource.target_id is None:
+        tx.run("DELETE FROM verification WHERE resource = ?", (row,))
+        return _verification(tx)
+    tx.run("DELETE FROM verification WHERE resource = ?", (row,))
+    return _read_back(tx, resource, Purpose.VERIFY)
+
+
+def release(tx: Transaction, claimed: Claim) -> None:
+    """Give a claim back that was never sent: no byte left, nothing is in doubt (H1)."""
+    finish_attempt(tx, claimed, "not sent", None, None)
+    restore(tx, claimed)
+    free_lane(tx, claimed.resource)
+
+
+def finish_attempt(
+    tx: Transaction, claimed: Claim, verdict: str, status: int | None, detail: str | None
+) -> None:
+    """Record an attempt's result."""
+    tx.run(
+        "UPDATE attempt SET settled_at = ?, verdict = ?, status = ?, detail = ? WHERE id = ?",
+        (tx.now, verdict, status, detail, claimed.attempt),
+    )
+    tx.outbox.counted.append(("attempts", verdict))
+
+
+def restore(tx: Transaction, claimed: Claim) -> None:
+    """Put back what was known before an attempt that certainly had no effect."""
+    tx.each(
+        "UPDATE effect SET unknown = ? WHERE resource = ? AND key = ?",
+        [(unknown, claimed.resource, key) for key, unknown in claimed.before.fields],
+    )
+    tx.each(
+        "UPDATE member SET confirmed = ? WHERE group_id = ? AND user_id = ? AND confirmed = 2",
+        [(old, claimed.resource, user) for user, old in claimed.before.members if old != UNKNOWN],
+    )
+    fresh = sum(1 for _, old in claimed.before.members if old == 0)
+    if fresh:
+        tx.run("UPDATE resource SET c_size = c_size - ? WHERE id = ?", (fresh, claimed.resource))
+    if claimed.purpose is Purpose.WRITE and not any(
+        unknown for _, unknown in claimed.before.fields
+    ):
+        tx.run(
+            "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?",
+            (claimed.resource,),
+        )
+
+
+def free_lane(tx: Transaction, resource: int) -> None:
+    """End a lane's `sending` and decide its state anew."""
+    tx.run("UPDATE lane SET state = 'resting' WHERE resource = ?", (resource,))
+    lanes.refresh(tx, rows.by_row(tx, resource))

@@ -1,0 +1,94 @@
+"""A claim: one request that a lane is about to send, and all that settling it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relay.rules.planner_types import Request
+    from relay.rules.types import Field, Fields, Kind
+
+
+class Purpose(StrEnum):
+    """Why a request is sent."""
+
+    WRITE = "write"  # it brings TFE closer to desired
+    LOOKUP = "lookup"  # it settles a doubt: does TFE have a resource of this name or externalId
+    READ = "read"  # it settles a doubt about a bound id
+    VERIFY = "verify"  # it checks what an ambiguous attempt left behind (K2)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was known of the touched keys before they were marked unknown.
+
+    Attributes:
+        fields: `(key, unknown)` of the resource's own keys.
+        members: `(user row, confirmed)` of the memberships.
+    """
+
+    fields: tuple[tuple[int, int], ...] = ()
+    members: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether one of them was unknown already: an earlier attempt may still take effect."""
+        return any(unknown for _, unknown in self.fields) or any(
+            confirmed == UNKNOWN for _, confirmed in self.members
+        )
+
+
+UNKNOWN = 2
+"""`member.confirmed` of a membership that an attempt may or may not have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request whose attempt row is on disk and which has not been sent yet.
+
+    Attributes:
+        attempt: the attempt's id, sent as `X-Request-Id`.
+        resource: the store's key of its resource.
+        kind: of that resource.
+        purpose: why it is sent.
+        request: what is sent; a read's query is part of its path.
+        through: it covers changes up to this one.
+        sent: the desired fields as the plan saw them.
+        adds: user rows by TFE id that it adds.
+        removes: user rows by TFE id that it removes.
+        before: to put back if it certainly had no effect.
+        asked: for a look-up, the `(attribute, value)` that a found object is compared with.
+        detour: a temporary name that breaks a ring of names (S3), or None.
+    """
+
+    attempt: int
+    resource: int
+    kind: Kind
+    purpose: Purpose
+    request: Request
+    through: int
+    sent: Fields | None = None
+    adds: tuple[tuple[int, str], ...] = ()
+    removes: tuple[tuple[int, str], ...] = ()
+    before: Before = Before()
+    asked: tuple[str, str] | None = None
+    detour: str | None = None
+
+    @property
+    def bound(self) -> bool:
+        """Whether it speaks of an id that TFE gave, so that a 404 may mean another TFE (K5)."""
+        if self.purpose is Purpose.WRITE:
+            return not self.request.creates
+        return self.purpose is not Purpose.LOOKUP
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether a 404 says that TFE does not have the resource at all."""
+        return self.purpose in (Purpose.READ, Purpose.VERIFY)
+
+    @property
+    def fields(self) -> frozenset[Field]:
+        """The fields it brings over."""
+        return self.request.fields

@@ -1,0 +1,164 @@
+"""Accepting a POST: a new resource, a repeated one, or a parked one revived (semantics A1, S5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.errors import ParkedBefore
+from relay.rules import shadow as shadows
+from relay.rules.effects import Key
+from relay.rules.types import Field, Fields, JsonObject, Kind, Write
+from relay.store import accepting, effects, rosters, rows
+from relay.store.reading import resource_view
+from relay.store.records import Accepted
+from relay.store.rows import ResourceRow
+from relay.store.transaction import Transaction, from_json, to_json
+
+if TYPE_CHECKING:
+    from relay.store.accepting import Accepting, AcceptRules
+
+
+def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
+    """Take a POST in.
+
+    Raises:
+        Refused: 409 for a taken name, 404 for an unknown member, 413 for too many of them.
+        ParkedBefore: TFE refused the very same creation; told once, then it is tried again.
+    """
+    write = request.write
+    shadow = shadows.apply(write, None)
+    fields = shadows.project(write.kind, shadow, None, rules.missing_address)
+    digest = accepting.digest_of(write)
+    twin = _unanswered_twin(tx, write.kind, fields.name, digest)
+    if twin is not None:
+        return _repeat(tx, *twin, members=request.members)
+    accepting.refuse_taken_name(tx, write.kind, fields.name, None, rules.profile)
+    parked = _parked(tx, write.kind, fields)
+    if parked is not None:
+        _refuse_once(tx, parked, digest)
+    row, _public_id = (
+        _insert(tx, request, fields, shadow)
+        if parked is None
+        else _revive(tx, parked, fields, shadow)
+    )
+    change = _insert_change(tx, request, row, fields, digest)
+    effects.write(tx, row, Key.EXISTS, change, base=None, revokes=False)
+    resource = rows.by_row(tx, row)
+    wanted, _ = rosters.net(tx, row, write.members)
+    if wanted:
+        size = accepting.write_members(tx, resource, wanted, change, rules.profile)
+        tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, row))
+    return accepting.finish(tx, request, change, row, rules)
+
+
+def _unanswered_twin(
+    tx: Transaction, kind: Kind, name: str, digest: str
+) -> tuple[ResourceRow, int, bool] | None:
+    """The resource that this very POST created, if its answer may never have arrived (A1)."""
+    holder = rows.live_by_name(tx, kind, name)
+    if holder is None:
+        return None
+    first = tx.one(
+        "SELECT id, answered, answered_by FROM change WHERE id = ? AND digest = ?",
+        (holder.last_change, digest),
+    )
+    if first is None or first[1]:
+        return None
+    return holder, first[0], first[2] is None
+
+
+def _repeat(
+    tx: Transaction, resource: ResourceRow, change: int, waiting: bool, *, members: bool
+) -> Accepted:
+    tx.audit("repeated", resource.kind, change=change, resource=resource.id)
+    return Accepted(change, resource_view(tx, resource, members=members), repeat=True, wait=waiting)
+
+
+def _parked(tx: Transaction, kind: Kind, fields: Fields) -> ResourceRow | None:
+    row = tx.one(
+        f"SELECT {rows.COLUMNS} FROM resource WHERE kind = ?1 AND state = 'parked'"
+        " AND (name_key = ?2 OR external_id = ?3) ORDER BY name_key = ?2 DESC LIMIT 1",
+        (kind.value, fields.name.casefold(), fields.external_id),
+    )
+    return None if row is None else ResourceRow(*row)
+
+
+def _note(tx: Transaction, resource: int) -> dict[str, object] | None:
+    note: dict[str, object] | None = from_json(
+        tx.value(
+            "SELECT reason FROM effect WHERE resource = ? AND key = 0 AND state = 'parked'",
+            (resource,),
+        )
+    )
+    return note
+
+
+def _refuse_once(tx: Transaction, parked: ResourceRow, digest: str) -> None:
+    note = _note(tx, parked.id)
+    if note and note["value"] == digest and not note["told"]:
+        raise ParkedBefore(note, parked.id, Key.EXISTS)
+
+
+def why_parked(tx: Transaction, resource: ResourceRow) -> str:
+    """The sentence for whoever asks for a resource whose creation TFE refused."""
+    note = _note(tx, resource.id)
+    said = f": {note['status']} {note['detail']}" if note else ""
+    return f"Terraform Enterprise refused to create this {resource.kind}{said}; POST it again"
+
+
+def _insert(
+    tx: Transaction, request: Accepting, fields: Fields, shadow: JsonObject
+) -> tuple[int, str]:
+    public_id = tx.new_id()
+    row = tx.insert(
+        "INSERT INTO resource (kind, public_id, state, origin, name, name_key, external_id, active,"
+        " email, shadow, created, modified) VALUES (?, ?, 'live', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            request.write.kind.value,
+            public_id,
+            request.connection,
+            fields.name,
+            fields.name.casefold(),
+            fields.external_id,
+            fields.active,
+            fields.email,
+            to_json(shadow),
+            tx.now,
+            tx.now,
+        ),
+    )
+    tx.run("INSERT INTO alias (id, resource) VALUES (?, ?)", (public_id, row))
+    return row, public_id
+
+
+def _revive(
+    tx: Transaction, parked: ResourceRow, fields: Fields, shadow: JsonObject
+) -> tuple[int, str]:
+    """Let a new POST take a parked creation's place under its id (S5)."""
+    tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (parked.id,))
+    tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (parked.id,))
+    tx.run(
+        "UPDATE resource SET size = 0, state = 'live', shadow = ?, modified = ? WHERE id = ?",
+        (to_json(shadow), tx.now, parked.id),
+    )
+    for field in Field:
+        rows.set_desired(tx, parked.id, field, getattr(fields, field))
+    return parked.id, parked.public_id
+
+
+def _insert_change(
+    tx: Transaction, request: Accepting, row: int, fields: Fields, digest: str
+) -> int:
+    writes: dict[str, object] = {
+        "exists": True,
+        "f": {field.value: getattr(fields, field) for field in Field},
+    }
+    users = _members_of(tx, request.write)
+    if users:
+        writes["+"] = users
+    return accepting.insert_change(tx, request, row, writes, digest)
+
+
+def _members_of(tx: Transaction, write: Write) -> list[int]:
+    wanted, _ = rosters.net(tx, 0, write.members)
+    return [user for user, want in wanted.items() if want]

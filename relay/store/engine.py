@@ -1,0 +1,154 @@
+"""Opening the one file: lock, durability, and the connections of its two threads.
+
+Exactly one process holds the file (an exclusive `flock` beside it, L2), and inside it exactly one
+connection writes and checkpoints: SQLite's WAL-reset race (3.7.0 to 3.51.2) needs two. Carries A2:
+`synchronous=FULL`, so that a commit is on disk when it returns.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3 as stdlib_sqlite3
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+
+from relay.errors import AlreadyRunning, StoreRefused
+from relay.store.schema import APPLICATION_ID, migrations
+
+try:
+    import pysqlite3 as sqlite3
+except ImportError:  # no wheel for this platform: the standard library's, `check` tells its version
+    sqlite3 = stdlib_sqlite3
+
+SQLITE_VERSION: Final[str] = sqlite3.sqlite_version
+Connection = stdlib_sqlite3.Connection
+Row = tuple[object, ...]
+
+DatabaseError: Final[type[stdlib_sqlite3.DatabaseError]] = sqlite3.DatabaseError
+IntegrityError: Final[type[stdlib_sqlite3.IntegrityError]] = sqlite3.IntegrityError
+
+NETWORK_FILESYSTEMS: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"}
+)
+CACHE_KIB: Final = 32 * 1024
+WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+
+class FileLock:
+    """The exclusive lock on the database; the kernel releases it with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            AlreadyRunning: another process holds it.
+        """
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise AlreadyRunning(
+                f"cannot open {self._path.name.removesuffix('.lock')}: another relay holds it; "
+                "stop that one first, two relays would double the rate"
+            ) from None
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def filesystem_of(path: Path, mounts: str) -> str:
+    """The type of the filesystem that holds `path`, by the text of `/proc/mounts`."""
+    best, found = "", "unknown"
+    for line in mounts.splitlines():
+        parts = line.split()
+        if len(parts) < 3:
+            continue
+        point = parts[1].rstrip("/") or "/"
+        inside = str(path) == point or str(path).startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, found = point, parts[2]
+    return found
+
+
+def refuse_network_filesystem(path: Path) -> None:
+    """Refuse a filesystem whose locks or syncs cannot be trusted.
+
+    Raises:
+        StoreRefused: it is one, named.
+    """
+    try:
+        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    kind = filesystem_of(path.parent.resolve(), mounts)
+    if kind in NETWORK_FILESYSTEMS or kind.startswith("fuse.sshfs"):
+        raise StoreRefused(f"cannot use {path}: {kind} is a network filesystem; use a local disk")
+
+
+def open_writer(path: Path, *, synchronous: str = "FULL") -> Connection:
+    """The one connection that writes; schema and migrations are applied first.
+
+    Args:
+        path: the database file, made with mode 0600 if it is missing.
+        synchronous: `FULL`; anything less is the negative control of the power-cut proof.
+
+    Raises:
+        StoreRefused: the file is not a relay's database, or cannot be read.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection: Connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5
+    )
+    try:
+        _recognise(connection, path)
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {synchronous}",
+            f"cache_size = -{CACHE_KIB}",
+            f"journal_size_limit = {WAL_LIMIT_BYTES}",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        migrations.apply(Database(connection))
+    except DatabaseError as error:
+        connection.close()
+        raise StoreRefused(
+            f"cannot open {path}: {error}; keep the file and restore a copy"
+        ) from error
+    return connection
+
+
+def _recognise(connection: Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and application != APPLICATION_ID:
+        connection.close()
+        raise StoreRefused(
+            f"cannot open {path}: it is another program's database; name another file"
+        )
+
+
+def open_reader(path: Path) -> Connection:
+    """A connection that can only read; it sees every commit as soon as it is made."""
+    connection: Connection = sqlite3.connect(
+        f"file:{path}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
+        timeout=5,
+    )
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection

@@ -1,0 +1,256 @@
+"""Where store operations run: one thread each for writing and reading, or inline in simulation.
+
+Group commit: the writer drains its whole queue, runs every operation in its own savepoint of one
+transaction, commits once, and wakes all callers with one call into the event loop. One bad operation
+fails alone; a full disk fails the batch, and nothing of it is on disk (A7). A caller that was
+cancelled does not undo its operation: the row is committed, and accepting is idempotent (A4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from relay.errors import Unavailable
+from relay.store.engine import Connection, DatabaseError
+from relay.store.transaction import Outbox, Transaction
+
+if TYPE_CHECKING:
+    from relay.clock import Clock, Ids
+
+T = TypeVar("T")
+Operation = Callable[[Transaction], Any]
+Delivered = Callable[[Outbox], None]
+
+MAX_BATCH: Final = 500
+LAZY_S: Final = 0.05
+
+
+class Observer(Protocol):
+    """What is measured of each commit."""
+
+    def committed(self, operations: int, seconds: float, /) -> None:
+        """A batch is on disk."""
+        ...
+
+
+@dataclass(slots=True)
+class _Job:
+    operation: Operation
+    future: asyncio.Future[Any] | None
+
+
+class Writer:
+    """The one thread that writes.
+
+    Args:
+        connection: the writer connection; used by this thread alone from `start` on.
+        clock: gives each operation its time.
+        ids: mints the ids of new resources.
+        delivered: called in the event loop after each commit with all that happened in it.
+        observer: told of each commit.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        ids: Ids,
+        delivered: Delivered,
+        observer: Observer,
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._ids = ids
+        self._delivered = delivered
+        self._observer = observer
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lazy: list[_Job] = []
+        self._lazy_timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, from inside the event loop that its callers run in."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs (liveness)."""
+        return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """Operations not yet begun."""
+        return self._jobs.qsize()
+
+    def submit(self, operation: Callable[[Transaction], T]) -> asyncio.Future[T]:
+        """Run `operation` in the next transaction; the future resolves after its commit."""
+        assert self._loop is not None
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._flush()
+        self._jobs.put(_Job(operation, future))
+        return future
+
+    def submit_lazily(self, operation: Operation) -> None:
+        """Run `operation` before the next one that is submitted, or within 50 ms.
+
+        For notes that need no commit of their own. Order is kept: whatever is submitted later
+        sees it.
+        """
+        assert self._loop is not None
+        self._lazy.append(_Job(operation, None))
+        if self._lazy_timer is None:
+            self._lazy_timer = self._loop.call_later(LAZY_S, self._flush)
+
+    def _flush(self) -> None:
+        if self._lazy_timer is not None:
+            self._lazy_timer.cancel()
+            self._lazy_timer = None
+        for job in self._lazy:
+            self._jobs.put(job)
+        self._lazy.clear()
+
+    def stop(self) -> None:
+        """Finish what is queued, then end the thread and close the connection."""
+        self._flush()
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        more = True
+        while more:
+            jobs: list[_Job] = []
+            job = self._jobs.get()
+            while job is not None:
+                jobs.append(job)
+                if len(jobs) >= MAX_BATCH or self._jobs.empty():
+                    break
+                job = self._jobs.get()
+            more = job is not None
+            if jobs:
+                self._batch(jobs)
+        self._connection.close()
+
+    def _batch(self, jobs: list[_Job]) -> None:
+        began = self._clock.monotonic()
+        outbox = Outbox()
+        results: list[tuple[_Job, Any, BaseException | None]] = []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                results.append(self._one(job, outbox))
+            self._connection.execute("COMMIT")
+        except DatabaseError as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            results = [(job, None, cannot_write(error)) for job in jobs]
+            outbox = Outbox()
+        self._observer.committed(len(jobs), self._clock.monotonic() - began)
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._resolve, results, outbox)
+
+    def _one(self, job: _Job, outbox: Outbox) -> tuple[_Job, Any, BaseException | None]:
+        """Run one operation in its savepoint: its failure undoes itself alone."""
+        execute = self._connection.execute
+        transaction = Transaction(self._connection, self._clock.wall(), self._ids)
+        execute("SAVEPOINT operation")
+        try:
+            result = job.operation(transaction)
+        except DatabaseError as error:
+            if not self._connection.in_transaction:
+                raise  # SQLite gave the whole transaction up (full, I/O): so do we
+            execute("ROLLBACK TO operation")
+            execute("RELEASE operation")
+            return job, None, cannot_write(error)
+        except Exception as error:
+            execute("ROLLBACK TO operation")
+            execute("RELEASE operation")
+            return job, None, error
+        execute("RELEASE operation")
+        outbox.merge(transaction.outbox)
+        return job, result, None
+
+    def _resolve(
+        self, results: list[tuple[_Job, Any, BaseException | None]], outbox: Outbox
+    ) -> None:
+        self._delivered(outbox)
+        for job, result, error in results:
+            if job.future is None or job.future.done():
+                continue
+            if error is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(error)
+
+
+class Reader:
+    """The one thread that reads, on its own connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._jobs: queue.SimpleQueue[tuple[Callable[[Connection], Any], Any] | None]
+        self._jobs = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="store-reader", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, from inside the event loop that its callers run in."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def submit(self, query: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """Run `query`; it must not write."""
+        assert self._loop is not None
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put((query, future))
+        return future
+
+    def stop(self) -> None:
+        """End the thread and close the connection."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            done: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+            while job is not None:
+                done.append((job[1], *self._one(job[0])))
+                if self._jobs.empty() or len(done) >= MAX_BATCH:
+                    break
+                job = self._jobs.get()
+            assert self._loop is not None
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(_settle, done)
+            if job is None:
+                break
+        self._connection.close()
+
+    def _one(self, query: Callable[[Connection], Any]) -> tuple[Any, BaseException | None]:
+        try:
+            return query(self._connection), None
+        except DatabaseError as error:
+            return None, cannot_write(error)
+        except Exception as error:
+            return None, error
+
+
+def _settle(done: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, result, error in done:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
+def cannot_write(error: BaseException) -> Unavailable:
+    """SQLite's failure as the client hears it: come back, nothing was half-written (A7, A10)."""
+    return Unavailable(f"the relay cannot use its disk now ({error})", retry_after_s=30)

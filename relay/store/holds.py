@@ -1,0 +1,67 @@
+"""Holds: named reasons why nothing may be sent; rows, so that they survive a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relay.store.transaction import Transaction
+
+
+class HoldName(StrEnum):
+    """The holds of the design's table."""
+
+    THROTTLED = "throttled"
+    PAUSED = "paused"
+    TOKEN = "token"
+    DOWN = "down"
+    FOREIGN = "foreign"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One hold that stands.
+
+    Attributes:
+        name: which.
+        since: seconds since the epoch.
+        until: when it ends by itself, or None.
+        reason: what was seen, for the operator.
+    """
+
+    name: HoldName
+    since: float
+    until: float | None
+    reason: str
+
+
+def raise_hold(tx: Transaction, name: HoldName, reason: str, until: float | None = None) -> bool:
+    """Raise a hold, or prolong it; True when it did not stand before."""
+    stood = tx.one("SELECT 1 FROM hold WHERE name = ?", (name.value,)) is not None
+    tx.run(
+        "INSERT INTO hold (name, since, until, reason) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET until = excluded.until, reason = excluded.reason",
+        (name.value, tx.now, until, reason),
+    )
+    if not stood:
+        tx.audit("hold raised", "relay", detail=f"{name.value}: {reason}")
+        tx.outbox.counted.append(("holds", name.value))
+    return not stood
+
+
+def lift(tx: Transaction, name: HoldName, actor: str = "relay") -> bool:
+    """Lift a hold; True when it stood."""
+    stood = bool(tx.run("DELETE FROM hold WHERE name = ?", (name.value,)))
+    if stood:
+        tx.audit("hold lifted", actor, detail=name.value)
+        tx.outbox.work = True
+    return stood
+
+
+def standing(tx: Transaction) -> list[Hold]:
+    """All holds that stand, oldest first."""
+    rows = tx.all("SELECT name, since, until, reason FROM hold ORDER BY since, name")
+    return [Hold(HoldName(name), since, until, reason) for name, since, until, reason in rows]

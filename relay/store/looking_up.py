@@ -1,0 +1,164 @@
+"""Settling doubts by reading: after an ambiguous create, a 409, a 404, or for verification.
+
+Carries D2: an ambiguous POST is settled by look-up, never repeated blindly. What is found is compared by
+`userName` or `displayName`, then by `externalId`, before its id is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from relay.rules import backoff
+from relay.rules.effects import Key
+from relay.rules.shadow import TargetResource, from_target
+from relay.store import adopting, effects, rows
+from relay.store.claims import Claim, Purpose
+from relay.store.parking import Refusal, refuse
+
+if TYPE_CHECKING:
+    from relay.rules.types import Json, Kind
+    from relay.rules.verdict import Verdict
+    from relay.store.transaction import Transaction
+
+STALE_LOOKUPS: Final = 3
+"""A 409 says somebody has the name; a look-up may lag behind for so many tries."""
+
+
+def found(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
+    """Settle a look-up by name or `externalId`."""
+    matches = [
+        resource
+        for resource in listed(claim.kind, verdict.resource)
+        if claim.asked is not None and _matches(resource, *claim.asked)
+    ]
+    if not matches:
+        not_found(tx, claim, unit)
+        return
+    _clear(tx, claim.resource)
+    if adopting.confirm(tx, claim.resource, matches[0]):
+        tx.audit("adopted", "relay", resource=claim.resource, detail=matches[0].id)
+        tx.outbox.counted.append(("ambiguous", "found"))
+    else:
+        _refuse_conflict(tx, claim.resource)
+
+
+def listed(kind: Kind, body: Json) -> list[TargetResource]:
+    """The resources of a ListResponse, those left out that are not readable as what they claim."""
+    if not isinstance(body, dict):
+        return []
+    entries = body.get("Resources")
+    resources = []
+    for entry in entries if isinstance(entries, list) else []:
+        try:
+            resources.append(from_target(kind, entry))
+        except ValueError:
+            continue
+    return resources
+
+
+def _matches(resource: TargetResource, attribute: str, value: str) -> bool:
+    if attribute == "externalId":
+        return resource.fields.external_id == value
+    return resource.fields.name.casefold() == value.casefold()
+
+
+def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
+    """TFE knows none of that name: ask by `externalId`, or decide that it does not have it."""
+    ask, doubt = tx.one("SELECT ask, doubt FROM lane WHERE resource = ?", (claim.resource,))
+    if claim.asked is not None and claim.asked[0] != "externalId" and _has_external(tx, claim):
+        tx.run("UPDATE lane SET ask = 'external_id' WHERE resource = ?", (claim.resource,))
+    elif doubt == "conflict":
+        _look_again(tx, claim.resource, unit)
+    else:
+        _clear(tx, claim.resource)
+        tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key <= 0", (claim.resource,))
+        tx.run(
+            "UPDATE member SET confirmed = 0 WHERE group_id = ? AND confirmed = 2",
+            (claim.resource,),
+        )
+        tx.run(
+            "UPDATE resource SET c_size = 0, sent_name = NULL, sent_name_key = NULL WHERE id = ?",
+            (claim.resource,),
+        )
+        tx.outbox.counted.append(("ambiguous", "absent"))
+        _finish_deletion(tx, claim.resource)
+    assert ask is not None or doubt is None or claim.asked is not None
+
+
+def _finish_deletion(tx: Transaction, row: int) -> None:
+    """A resource whose creation was in doubt and that is deleted by now: nothing is left to do."""
+    resource = rows.by_row(tx, row)
+    if not resource.wanted and not resource.c_exists:
+        adopting.absent(tx, row)
+
+
+def _has_external(tx: Transaction, claim: Claim) -> bool:
+    return tx.value("SELECT external_id FROM resource WHERE id = ?", (claim.resource,)) is not None
+
+
+def _look_again(tx: Transaction, resource: int, unit: float) -> None:
+    """409, yet nothing found: the list may be stale; after a few tries TFE's word stands."""
+    tries = 1 + tx.value("SELECT crashes FROM lane WHERE resource = ?", (resource,))
+    if tries >= STALE_LOOKUPS:
+        _clear(tx, resource)
+        _refuse_conflict(tx, resource)
+        return
+    due = tx.now + backoff.delay_s(tries, unit)
+    tx.run("UPDATE lane SET ask = 'name', crashes = ? WHERE resource = ?", (tries, resource))
+    tx.run("UPDATE effect SET due = ? WHERE resource = ? AND state = 'open'", (due, resource))
+
+
+def _clear(tx: Transaction, resource: int) -> None:
+    tx.run("UPDATE lane SET ask = NULL, doubt = NULL, crashes = 0 WHERE resource = ?", (resource,))
+
+
+def _refuse_conflict(tx: Transaction, row: int) -> None:
+    """Somebody else has the name in TFE: the 409 stands."""
+    said = tx.value(
+        "SELECT detail FROM attempt WHERE resource = ? AND status = 409 ORDER BY id DESC LIMIT 1",
+        (row,),
+    )
+    resource = rows.by_row(tx, row)
+    detail = said or f"the name {resource.name!r} is another's in Terraform Enterprise"
+    refuse(tx, resource, [Key.EXISTS], Refusal(409, detail, "uniqueness"))
+
+
+def read_back(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
+    """Settle a GET by id: confirmed is what TFE says; a 404 before it was about a member."""
+    try:
+        resource = from_target(claim.kind, verdict.resource)
+    except ValueError:
+        return
+    row = rows.by_row(tx, claim.resource)
+    if row.target_id != resource.id:
+        return
+    doubt = tx.value("SELECT doubt FROM lane WHERE resource = ?", (claim.resource,))
+    _clear(tx, claim.resource)
+    if not adopting.confirm(tx, claim.resource, resource):
+        return
+    if claim.purpose is Purpose.READ and doubt == "missing":
+        _unfold_missing(tx, claim.resource, unit)
+
+
+def _unfold_missing(tx: Transaction, row: int, unit: float) -> None:
+    """The resource is there, so a member of the refused request is not: find out which (S7)."""
+    part = tx.value("SELECT min(slice) FROM effect WHERE resource = ? AND state = 'open'", (row,))
+    keys = [
+        effect.key
+        for effect in effects.unsettled(tx, row)
+        if effect.state == "open" and effect.slice == part and effect.due <= tx.now
+    ]
+    said = tx.value(
+        "SELECT detail FROM attempt WHERE resource = ? AND status = 404 ORDER BY id DESC LIMIT 1",
+        (row,),
+    )
+    refuse(tx, rows.by_row(tx, row), keys, Refusal(404, said or "not found", None, unit))
+
+
+def refused(tx: Transaction, claim: Claim, unit: float) -> None:
+    """TFE refused a mere read: wait and ask again; it says nothing about any change."""
+    due = tx.now + backoff.delay_s(4, unit)
+    tx.run(
+        "UPDATE effect SET due = max(due, ?) WHERE resource = ? AND state = 'open'",
+        (due, claim.resource),
+    )

@@ -1,0 +1,58 @@
+"""Who holds a name in TFE that another resource wants (semantics S2, S3).
+
+TFE's names are unique without regard to case, so a name that one change frees and a later one takes
+must be freed first. A resource waits only for one that is *moving away*: whoever stays where it is
+does not free anything, and TFE's own 409 then tells.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.rules.effects import Key
+
+if TYPE_CHECKING:
+    from relay.store.rows import ResourceRow
+    from relay.store.transaction import Transaction
+
+
+def wants_name(tx: Transaction, resource: ResourceRow) -> bool:
+    """Whether delivering this resource would claim a name in TFE."""
+    if not resource.wanted:
+        return False
+    key = Key.EXISTS if not resource.c_exists else Key.NAME
+    return (
+        tx.one(
+            "SELECT 1 FROM effect WHERE resource = ? AND key = ? AND state = 'open'",
+            (resource.id, int(key)),
+        )
+        is not None
+    )
+
+
+def holder(tx: Transaction, resource: ResourceRow) -> int | None:
+    """The resource whose confirmed or possible name in TFE is this one's desired name, or None."""
+    if not wants_name(tx, resource):
+        return None
+    found: int | None = tx.value(
+        "SELECT id FROM resource WHERE kind = ?1 AND id <> ?2 AND c_name_key = ?3"
+        " AND c_exists = 1 AND (name_key <> ?3 OR state <> 'live')"
+        " UNION ALL SELECT id FROM resource WHERE kind = ?1 AND id <> ?2 AND sent_name_key = ?3"
+        " AND (name_key <> ?3 OR state <> 'live') LIMIT 1",
+        (resource.kind, resource.id, resource.name_key),
+    )
+    return found
+
+
+def cycle(tx: Transaction, resource: int) -> list[int]:
+    """The resources that wait for each other's names in a ring with this one; empty if none do."""
+    ring = [resource]
+    while True:
+        behind = tx.value("SELECT behind FROM lane WHERE resource = ?", (ring[-1],))
+        if behind is None:
+            return []
+        if behind == resource:
+            return ring
+        if behind in ring:
+            return []
+        ring.append(behind)

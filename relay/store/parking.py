@@ -1,0 +1,319 @@
+"""What a refusal does: take the plan apart, park the guilty key, keep a revocation owed.
+
+Semantics S1 (desired = base + the survivors), S5 (a parked creation), S7 (bisecting over effects), and
+the design's *A revocation never leaves desired*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from relay.rules import backoff
+from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key, shadow_attribute
+from relay.rules.types import Kind
+from relay.store import effects, rosters, rows
+from relay.store.effects import Effect, keys_written, move
+from relay.store.records import ChangeState, Settlement
+from relay.store.transaction import Transaction, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from relay.rules.planner_types import Request
+    from relay.store.rows import ResourceRow
+
+OWED_SLICE: Final = 1 << 30
+"""Refused revocations are sent alone and last, so that they hold nothing else up."""
+OWED_CAP_S: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """TFE's refusal as it is kept and passed on.
+
+    Attributes:
+        status: the HTTP status an IdP is given.
+        detail: TFE's words.
+        scim_type: TFE's `scimType`, or None.
+        unit: a random number in [0, 1) for the back-off of what stays owed.
+    """
+
+    status: int
+    detail: str
+    scim_type: str | None = None
+    unit: float = 0.5
+
+
+def own_keys(request: Request) -> tuple[int, ...]:
+    """The resource's own keys that a request brings over."""
+    if request.deletes:
+        return (Key.EXISTS,)
+    if request.creates:
+        return (Key.EXISTS, *FIELD_OF)
+    return tuple(sorted((KEY_OF[field] for field in request.fields), reverse=True))
+
+
+def refuse(tx: Transaction, resource: ResourceRow, keys: Iterable[int], refusal: Refusal) -> None:
+    """Deal with a refused request that brought `keys` over: split it, or find the key guilty."""
+    found = [effect for key in keys if (effect := _open(tx, resource.id, key)) is not None]
+    live = _live_change(tx, resource, found)
+    if live is not None:
+        _refuse_live(tx, resource, live, refusal)
+    elif len(found) > 1:
+        _split(tx, resource.id, found)
+    elif found and found[0].revokes:
+        _owe(tx, resource.id, found[0], refusal)
+    elif found and found[0].key == Key.EXISTS:
+        _park_creation(tx, resource, refusal)
+    elif found:
+        _park_key(tx, resource, found[0], refusal)
+
+
+def _open(tx: Transaction, resource: int, key: int) -> Effect | None:
+    effect = effects.find(tx, resource, key)
+    return effect if effect is not None and effect.state == EffectState.OPEN else None
+
+
+def _split(tx: Transaction, resource: int, found: list[Effect]) -> None:
+    """Send the two halves apart: existence alone first, else revocations, fields, additions (S7)."""
+    found.sort(key=lambda e: (e.key != Key.EXISTS, not e.revokes, e.key > 0, e.key))
+    middle = 1 if found[0].key == Key.EXISTS else len(found) // 2
+    here = max(found[0].slice, 1)
+    tx.run(
+        "UPDATE effect SET slice = slice + 1 WHERE resource = ? AND slice > ? AND slice < ?",
+        (resource, here, OWED_SLICE),
+    )
+    for part, number in ((found[:middle], here), (found[middle:], here + 1)):
+        tx.each(
+            "UPDATE effect SET slice = ? WHERE resource = ? AND key = ?",
+            [(number, resource, effect.key) for effect in part],
+        )
+    tx.run("UPDATE lane SET unfolding = 1 WHERE resource = ?", (resource,))
+    tx.audit("unfolded", "relay", resource=resource, detail=f"{len(found)} effects")
+
+
+def _owe(tx: Transaction, resource: int, effect: Effect, refusal: Refusal) -> None:
+    """A refused revocation stays desired: it is tried again for ever, and counted."""
+    wait = backoff.delay_s(effect.refusals, refusal.unit, base_s=5.0, cap_s=OWED_CAP_S)
+    tx.run(
+        "UPDATE effect SET slice = ?, due = ?, refusals = refusals + 1, reason = ?"
+        " WHERE resource = ? AND key = ?",
+        (OWED_SLICE, tx.now + wait, _reason(refusal, None), resource, effect.key),
+    )
+    if not effect.refusals:
+        tx.audit("owed", "relay", change=effect.last, resource=resource, detail=refusal.detail)
+
+
+def _reason(refusal: Refusal, value: object) -> str:
+    return to_json(
+        {
+            "status": refusal.status,
+            "detail": refusal.detail,
+            "scim_type": refusal.scim_type,
+            "value": value,
+            "told": False,
+        }
+    )
+
+
+def mark_told(tx: Transaction, resource: int, key: int) -> None:
+    """The IdP has heard of a parked refusal: its next repetition is tried again."""
+    reason = from_json(
+        tx.value(
+            "SELECT reason FROM effect WHERE resource = ? AND key = ? AND state = 'parked'",
+            (resource, key),
+        )
+    )
+    if reason:
+        tx.run(
+            "UPDATE effect SET reason = ? WHERE resource = ? AND key = ?",
+            (to_json({**reason, "told": True}), resource, key),
+        )
+
+
+def _end_change(
+    tx: Transaction, change: int, state: ChangeState, refusal: Refusal, detail: str | None = None
+) -> None:
+    moved = tx.run(
+        "UPDATE change SET state = ?, settled_at = ?, status = ?, scim_type = ?, detail = ?,"
+        " answered_by = ifnull(answered_by, 'target') WHERE id = ? AND state = 'pending'",
+        (
+            state.value,
+            tx.now,
+            refusal.status,
+            refusal.scim_type,
+            detail or refusal.detail,
+            change,
+        ),
+    )
+    if moved:
+        move(tx, state)
+        tx.audit(state.value, "relay", change=change, detail=detail or refusal.detail)
+
+
+def _pending(tx: Transaction, resource: int) -> list[tuple[int, dict[str, object]]]:
+    return [
+        (change, from_json(writes))
+        for change, writes in tx.all(
+            "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending' ORDER BY id",
+            (resource,),
+        )
+    ]
+
+
+def _live_change(tx: Transaction, resource: ResourceRow, found: list[Effect]) -> int | None:
+    """The one change a client still waits for, if it alone is to blame and revokes nothing (A2)."""
+    if any(effect.revokes for effect in found):
+        return None
+    pending = tx.all(
+        "SELECT id, answered_by FROM change WHERE resource = ? AND state = 'pending' LIMIT 2",
+        (resource.id,),
+    )
+    if len(pending) == 1 and pending[0][1] is None:
+        change: int = pending[0][0]
+        return change
+    return None
+
+
+def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: Refusal) -> None:
+    """Hand TFE's refusal to the waiting client and roll its change back."""
+    [(_, writes)] = _pending(tx, resource.id)
+    for key in keys_written(writes):
+        effect = effects.find(tx, resource.id, key)
+        if effect is not None and effect.state != EffectState.PARKED and key != Key.EXISTS:
+            _return_to(tx, resource, effect, None)
+    if "exists" in writes:
+        tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
+        tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))
+        tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (resource.id,))
+    _end_change(tx, change, ChangeState.REFUSED, refusal)
+    tx.outbox.settled.append(
+        (
+            change,
+            Settlement(
+                ChangeState.REFUSED, None, refusal.status, refusal.scim_type, refusal.detail
+            ),
+        )
+    )
+
+
+def _park_creation(tx: Transaction, resource: ResourceRow, refusal: Refusal) -> None:
+    """TFE will not have it: absent from reads, its id and rosters kept, its later edits with it."""
+    digest = None
+    for change, writes in _pending(tx, resource.id):
+        first = "exists" in writes
+        if first:
+            digest = tx.value("SELECT digest FROM change WHERE id = ?", (change,))
+        detail = None if first else f"its creation was refused: {refusal.detail}"
+        _end_change(tx, change, ChangeState.PARKED, refusal, detail)
+    tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
+    tx.run("UPDATE resource SET state = 'parked' WHERE id = ?", (resource.id,))
+    _note(tx, resource.id, Key.EXISTS, resource.last_change, _reason(refusal, digest))
+
+
+def _note(tx: Transaction, resource: int, key: int, change: int, reason: str) -> None:
+    tx.run(
+        "INSERT INTO effect (resource, key, first, last, revokes, state, opened, reason)"
+        " VALUES (?, ?, ?, ?, 0, 'parked', ?, ?)",
+        (resource, key, change, change, tx.now, reason),
+    )
+    tx.outbox.counted.append(("parked", "refused"))
+
+
+def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: Refusal) -> None:
+    """Park the change that last wrote a refused key; desired returns to the survivor before it."""
+    earlier = None
+    for change, writes in _pending(tx, resource.id):
+        if change < effect.last and effect.key in keys_written(writes):
+            earlier = (change, writes)
+    value = _value(tx, resource, effect.key)
+    settled = _return_to(tx, resource, effect, earlier)
+    _end_change(tx, effect.last, ChangeState.PARKED, refusal)
+    if settled:
+        _note(tx, resource.id, effect.key, effect.last, _reason(refusal, value))
+    effects.settle_changes(tx, resource.id)
+
+
+def _value(tx: Transaction, resource: ResourceRow, key: int) -> object:
+    if key > 0:
+        return bool(rosters.state(tx, resource.id, key)[0])
+    return getattr(resource.desired, FIELD_OF[Key(key)])
+
+
+def _return_to(
+    tx: Transaction,
+    resource: ResourceRow,
+    effect: Effect,
+    earlier: tuple[int, dict[str, object]] | None,
+) -> bool:
+    """Take a key back to what an earlier change, or nobody, wrote; True if nothing is open then."""
+    if effect.key > 0:
+        there = _return_member(tx, resource.id, effect, earlier)
+    else:
+        there = _return_field(tx, resource, effect, earlier)
+    if there:
+        effects.close(tx, resource.id, effect.key)
+    else:
+        tx.run(
+            "UPDATE effect SET last = ?, slice = 0 WHERE resource = ? AND key = ?",
+            (earlier[0] if earlier else effect.first, resource.id, effect.key),
+        )
+    return there
+
+
+def _return_member(
+    tx: Transaction,
+    group: int,
+    effect: Effect,
+    earlier: tuple[int, dict[str, object]] | None,
+) -> bool:
+    was, confirmed = rosters.state(tx, group, effect.key)
+    wanted = bool(from_json(effect.base))
+    if earlier is not None:
+        wanted = effect.key in set(from_json(to_json(earlier[1].get("+", []))))
+    rosters.set_desired(tx, group, effect.key, wanted)
+    tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (wanted - was, group))
+    rosters.forget_absent(tx, group, effect.key)
+    return confirmed == wanted
+
+
+def _return_field(
+    tx: Transaction,
+    resource: ResourceRow,
+    effect: Effect,
+    earlier: tuple[int, dict[str, object]] | None,
+) -> bool:
+    field = FIELD_OF[Key(effect.key)]
+    attribute = shadow_attribute(resource.type, field)
+    if earlier is None:
+        base = from_json(effect.base)
+        value, written = base["v"], base["s"]
+    else:
+        writes = from_json(to_json(earlier[1]))
+        value, written = writes["f"][field.value], writes.get("s", {}).get(attribute)
+    rows.set_desired(tx, resource.id, field, value)
+    shadow = from_json(tx.value("SELECT shadow FROM resource WHERE id = ?", (resource.id,)))
+    shadow = {name: kept for name, kept in shadow.items() if name != attribute}
+    if written is not None:
+        shadow[attribute] = written
+    tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), resource.id))
+    confirmed = resource.confirmed
+    return (
+        confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
+    ) or not resource.c_exists
+
+
+def park_unplannable(tx: Transaction, resource: ResourceRow, why: str) -> None:
+    """No legal request can be made of it: as if TFE had refused each of its keys."""
+    part = [effect.key for effect in effects.unsettled(tx, resource.id) if effect.state == "open"]
+    for key in part:
+        refuse(tx, rows.by_row(tx, resource.id), [key], Refusal(400, why, "invalidValue"))
+
+
+def close_unsendable(tx: Transaction, resource: ResourceRow, keys: Iterable[int]) -> None:
+    """Close effects that TFE cannot be told (a group's `externalId` cannot be cleared)."""
+    for key in keys:
+        if key == Key.EXTERNAL_ID and resource.type is Kind.GROUP:
+            effects.close(tx, resource.id, key)
+    effects.settle_changes(tx, resource.id)

@@ -1,0 +1,174 @@
+"""From rows to a planner's snapshot: which effects are sent now, in TFE's ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from relay.rules.effects import FIELD_OF, Key
+from relay.rules.planner_types import Snapshot
+from relay.rules.types import Field, Fields, Kind
+from relay.store import names
+from relay.store.transaction import Transaction, from_json
+
+if TYPE_CHECKING:
+    from relay.rules.contract import TargetProfile
+    from relay.store.rows import ResourceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A snapshot and what its ids mean here.
+
+    Attributes:
+        snapshot: for the planner.
+        sent: the fields it brings TFE to.
+        users: user rows by TFE id.
+        keys: the effects it takes up.
+        detour: a temporary name, when a ring of names is broken (S3).
+    """
+
+    snapshot: Snapshot
+    sent: Fields
+    users: dict[str, int]
+    keys: tuple[int, ...]
+    detour: str | None = None
+
+
+def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Draft | None:
+    """What to plan for a lane now; None when nothing of it is due.
+
+    Only the effects of the lowest slice are taken: slices are the parts of an unfolded plan (S7).
+    """
+    due = tx.all(
+        "SELECT key, base, slice FROM effect WHERE resource = ? AND state = 'open' AND due <= ?"
+        " AND key <= 0 ORDER BY slice, key",
+        (resource.id, tx.now),
+    )
+    part = tx.value(
+        "SELECT min(slice) FROM effect WHERE resource = ? AND state = 'open' AND due <= ?",
+        (resource.id, tx.now),
+    )
+    if part is None:
+        return None
+    own = {key: base for key, base, piece in due if piece == part}
+    if not resource.wanted:
+        return Draft(_snapshot(resource, None, frozenset()), resource.desired, {}, (Key.EXISTS,))
+    sent = _sent(tx, resource, own)
+    detour = None
+    opened = frozenset(FIELD_OF[Key(key)] for key in own if key != Key.EXISTS)
+    if resource.c_exists and names.holder(tx, resource) is not None:
+        detour = _detour(tx, resource)
+        sent = replace(sent, name=detour or resource.c_name or resource.name)
+        opened = frozenset({Field.NAME}) if detour else opened - {Field.NAME}
+    if detour:
+        return Draft(_snapshot(resource, sent, opened), sent, {}, (Key.NAME,), detour)
+    add, remove = _members(tx, resource, part)
+    users = {target: user for user, target in (*add, *remove)}
+    snapshot = _snapshot(
+        resource,
+        sent,
+        opened,
+        tuple(target for _, target in add),
+        tuple(target for _, target in remove),
+        _whole_roster(tx, resource, len(remove), profile),
+    )
+    return Draft(snapshot, sent, users, (*own, *users.values()))
+
+
+def _snapshot(
+    resource: ResourceRow,
+    desired: Fields | None,
+    opened: frozenset[Field],
+    add: tuple[str, ...] = (),
+    remove: tuple[str, ...] = (),
+    roster: tuple[str, ...] | None = None,
+) -> Snapshot:
+    return Snapshot(
+        resource.type,
+        resource.target_id,
+        desired,
+        resource.confirmed,
+        opened,
+        add,
+        remove,
+        resource.c_size,
+        roster,
+    )
+
+
+def _sent(tx: Transaction, resource: ResourceRow, own: dict[int, str | None]) -> Fields:
+    """The fields this plan brings TFE to: an effect that is not taken up keeps its base.
+
+    That is how a refused creation is unfolded: first the POST as it was accepted, then the edits
+    that came on top of it.
+    """
+    sent = resource.desired
+    for key, base in tx.all(
+        "SELECT key, base FROM effect WHERE resource = ? AND key < 0 AND state <> 'parked'",
+        (resource.id,),
+    ):
+        if key not in own and base is not None:
+            sent = replace(sent, **{FIELD_OF[Key(key)].value: from_json(base)["v"]})
+    return sent
+
+
+def _members(
+    tx: Transaction, group: ResourceRow, part: int
+) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """The memberships of this slice whose users TFE has, as `(row, TFE id)`: to add, to remove."""
+    if group.type is not Kind.GROUP:
+        return [], []
+    add: list[tuple[int, str]] = []
+    remove: list[tuple[int, str]] = []
+    for user, target, wanted in tx.all(
+        "SELECT e.key, u.target_id, m.desired FROM effect e"
+        " JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
+        " JOIN resource u ON u.id = e.key"
+        " WHERE e.resource = ? AND e.key > 0 AND e.state = 'open' AND e.slice = ? AND e.due <= ?"
+        " AND u.target_id IS NOT NULL AND NOT (m.desired = 1 AND u.state <> 'live')",
+        (group.id, part, tx.now),
+    ):
+        (add if wanted else remove).append((user, target))
+    return add, remove
+
+
+def _whole_roster(
+    tx: Transaction, group: ResourceRow, removals: int, profile: TargetProfile
+) -> tuple[str, ...] | None:
+    """The complete desired roster in TFE's ids, if replacing it could pay and all of it is known.
+
+    Fewer removals than fit one PATCH never need it, so that a small change to a large group stays
+    small. A membership that is not sent now (waiting, held, another slice) rules it out.
+    """
+    if removals < profile.max_operations - 1:
+        return None
+    others = tx.one(
+        "SELECT 1 FROM effect WHERE resource = ? AND key > 0 AND state <> 'parked'"
+        " AND (state <> 'open' OR slice <> 0 OR due > ?) LIMIT 1",
+        (group.id, tx.now),
+    )
+    if others is not None:
+        return None
+    targets = tx.all(
+        "SELECT u.target_id FROM member m JOIN resource u ON u.id = m.user_id"
+        " WHERE m.group_id = ? AND m.desired = 1 AND u.state = 'live'",
+        (group.id,),
+    )
+    if any(target is None for (target,) in targets):
+        return None
+    return tuple(target for (target,) in targets)
+
+
+def _detour(tx: Transaction, resource: ResourceRow) -> str | None:
+    """A temporary name for the oldest lane of a ring of names (S3); None for the others."""
+    ring = names.cycle(tx, resource.id)
+    if not ring:
+        return None
+    marks = ",".join("?" * len(ring))
+    oldest = tx.value(
+        f"SELECT resource FROM lane WHERE resource IN ({marks}) ORDER BY first LIMIT 1", ring
+    )
+    if oldest != resource.id:
+        return None
+    return f"{resource.c_name}~{resource.target_id}"

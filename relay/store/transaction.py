@@ -1,0 +1,122 @@
+"""One transaction's view: prepared SQL, the time it happens at, and what to tell others after it.
+
+Operations never see a cursor's life, never commit and never await; whatever must reach the rest of
+the process leaves through the outbox, after the commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from relay.clock import Ids
+    from relay.store.engine import Connection
+    from relay.store.records import Settlement
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What the rest of the process learns once the transaction is on disk.
+
+    Attributes:
+        settled: changes whose waiting clients may be answered.
+        work: lanes became ready, or a hold went.
+        counted: `(metric, label)` pairs, counted after the commit.
+    """
+
+    settled: list[tuple[int, Settlement]] = field(default_factory=list)
+    work: bool = False
+    counted: list[tuple[str, str]] = field(default_factory=list)
+
+    def merge(self, other: Outbox) -> None:
+        """Take over what another operation of the same transaction has to tell."""
+        self.settled += other.settled
+        self.work = self.work or other.work
+        self.counted += other.counted
+
+
+class Transaction:
+    """The writer connection inside an open transaction.
+
+    Attributes:
+        now: wall time in seconds since the epoch, one value for all rows of an operation.
+        outbox: what to tell others after the commit.
+    """
+
+    __slots__ = ("_connection", "_ids", "now", "outbox")
+
+    def __init__(self, connection: Connection, now: float, ids: Ids) -> None:
+        self._connection = connection
+        self._ids = ids
+        self.now = now
+        self.outbox = Outbox()
+
+    def new_id(self) -> str:
+        """A fresh id for a resource."""
+        return self._ids.new_id()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, for queries shared with the reader."""
+        return self._connection
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Execute a statement; the number of rows it changed."""
+        return self._connection.execute(sql, parameters).rowcount
+
+    def insert(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Execute an INSERT; the new row's id."""
+        row = self._connection.execute(sql, parameters).lastrowid
+        assert row is not None
+        return row
+
+    def each(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Execute one statement for many rows."""
+        self._connection.executemany(sql, rows)
+
+    def one(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """The first row as a tuple, or None."""
+        return self._connection.execute(sql, parameters).fetchone()
+
+    def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """All rows as tuples."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = self._connection.execute(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Move a counter of the conservation law, in the same transaction as its row."""
+        self.run("UPDATE counter SET value = value + ? WHERE name = ?", (by, name))
+
+    def audit(
+        self,
+        event: str,
+        actor: str,
+        *,
+        change: int | None = None,
+        resource: int | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Append to the audit log: what was decided, by whom, about what."""
+        self.run(
+            "INSERT INTO audit (at, event, actor, change, resource, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            (self.now, event, actor, change, resource, detail),
+        )
+
+
+def to_json(value: object) -> str:
+    """Compact JSON text for a column."""
+    return orjson.dumps(value).decode()
+
+
+def from_json(text: str | None) -> Any:
+    """A column's JSON, or None."""
+    return None if text is None else orjson.loads(text)

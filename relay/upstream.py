@@ -1,0 +1,42 @@
+"""What the front may ask of delivery: the gate at first start, and look-ups during the import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.errors import Unavailable
+
+if TYPE_CHECKING:
+    from relay.delivery.importer import Importer
+    from relay.delivery.keeper import Keeper
+    from relay.rules.types import Kind
+
+
+class DeliveryUpstream:
+    """The front's `Upstream`, answered by delivery's parts."""
+
+    def __init__(self, importer: Importer, keeper: Keeper) -> None:
+        self._importer = importer
+        self._keeper = keeper
+
+    def gate(self) -> str | None:
+        """Why provisioning is 503 until TFE has accepted the token once, or None."""
+        if self._importer.token_accepted:
+            return None
+        holds = "; ".join(f"{hold.name.value}: {hold.reason}" for hold in self._keeper.standing)
+        return f"Terraform Enterprise has not accepted the relay's token yet ({holds or 'asking'})"
+
+    def import_complete(self) -> bool:
+        """Whether a miss in the directory is a true miss."""
+        return self._importer.complete
+
+    async def fetch(self, kind: Kind, key: str, value: str, /) -> None:
+        """Take one resource of TFE in, if it is there.
+
+        Raises:
+            Unavailable: TFE cannot be asked, so nobody knows.
+        """
+        if not await self._importer.fetch(kind, key, value):
+            raise Unavailable(
+                "the relay has not read Terraform Enterprise completely yet and cannot ask it now"
+            )

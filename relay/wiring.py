@@ -1,0 +1,90 @@
+"""From settings to the parts' own settings: the one place that knows both."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from relay.delivery.dispatcher import DeliverySettings
+from relay.errors import SettingsError
+from relay.front.settings import AnswerMode, Connection, FrontSettings, Tls
+from relay.rules.contract import PROFILES, TargetProfile
+from relay.store import StoreSettings
+from relay.store.accepting import AcceptRules
+
+if TYPE_CHECKING:
+    from relay.settings import Settings
+    from relay.settings.model import Connection as ConnectionSettings
+
+WAITING_SHARE = 4
+"""A client waits for TFE only if its turn comes within this fraction of `answer.wait` (A3)."""
+
+
+def profile_of(settings: Settings) -> TargetProfile:
+    """The target's limits, with the operator's rate."""
+    return replace(PROFILES[settings.target.profile], rate=math.floor(settings.target.rate) or 1)
+
+
+def patience_of(settings: Settings) -> int:
+    """Lanes that may be ahead of a waiting client: (position + 1) / rate < wait / 4 (A3)."""
+    wait_s = settings.answer.wait.total_seconds()
+    return math.ceil(settings.target.rate * wait_s / WAITING_SHARE) - 2
+
+
+def store_settings(settings: Settings) -> StoreSettings:
+    """How the store is opened."""
+    rules = AcceptRules(
+        profile=profile_of(settings),
+        missing_address="userName",
+        max_pending=settings.store.max_pending,
+        patience=patience_of(settings),
+    )
+    return StoreSettings(settings.store.path, rules)
+
+
+def delivery_settings(settings: Settings) -> DeliverySettings:
+    """How delivery behaves."""
+    return DeliverySettings(
+        concurrency=settings.target.concurrency,
+        timeout_s=settings.target.timeout.total_seconds(),
+    )
+
+
+def front_settings(settings: Settings) -> FrontSettings:
+    """How the front listens.
+
+    Raises:
+        SettingsError: a connection's token file cannot be read.
+    """
+    listen = settings.listen
+    tls = None
+    if listen.tls_certificate is not None and listen.tls_key is not None:
+        tls = Tls(listen.tls_certificate, listen.tls_key)
+    return FrontSettings(
+        connections=tuple(_connection(connection) for connection in settings.connections),
+        address=listen.address,
+        base_path=listen.base_path,
+        tls=tls,
+        insecure=listen.insecure,
+        max_body_bytes=listen.max_body,
+        header_deadline_s=listen.header_deadline.total_seconds(),
+        body_deadline_s=listen.body_deadline.total_seconds(),
+        max_connections=listen.max_connections,
+        max_page=profile_of(settings).max_page,
+        answer_wait_s=settings.answer.wait.total_seconds(),
+    )
+
+
+def _connection(connection: ConnectionSettings) -> Connection:
+    hashes = connection.token_hash
+    if connection.token_file is not None:
+        try:
+            token = connection.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                [f"connections.token_file: cannot read {connection.token_file}: {error}"]
+            ) from error
+        hashes = ("sha256:" + hashlib.sha256(token.encode()).hexdigest(),)
+    return Connection(connection.name, tuple(hashes), AnswerMode(connection.answer))
