@@ -1,0 +1,121 @@
+"""GET and `.search`: everything from the directory, nothing from TFE (A5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from relay.errors import Refused
+from relay.front.answers import Answer, found
+from relay.front.queries import Query, from_search
+from relay.front.render import rendered
+from relay.rules import filters
+from relay.rules.types import Kind
+from relay.rules.view import list_body
+from relay.store.records import ListQuery, Page, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from relay.front.asked import Asked
+    from relay.front.imports import Completer
+    from relay.front.ports import Directory
+    from relay.front.settings import FrontSettings
+    from relay.rules.types import JsonObject
+
+
+class Reads:
+    """Answers reads."""
+
+    def __init__(self, settings: FrontSettings, directory: Directory, completer: Completer) -> None:
+        self._max_page = settings.max_page
+        self._directory = directory
+        self._completer = completer
+
+    async def get(self, asked: Asked) -> Answer:
+        """One resource by id.
+
+        Raises:
+            Refused: 404.
+            Unavailable: it is not known yet and TFE cannot be asked.
+        """
+        resource_id = asked.route.id or ""
+        resource = await self._completer.get(
+            asked.kind, resource_id, members=asked.query.wants_members
+        )
+        if resource is None:
+            raise Refused(404, f"{asked.kind} {resource_id} not found")
+        return found(rendered(resource, asked.base_url, asked.query))
+
+    async def list(self, asked: Asked) -> Answer:
+        """A page of Users or Groups.
+
+        Raises:
+            Refused: 400 `invalidFilter` or `tooMany`.
+            Unavailable: the directory is not whole yet.
+        """
+        page = await self._page(asked.kind, asked.query, asked.base_url)
+        return found(_list_of(page.total, asked.query, page.resources, asked.base_url))
+
+    async def search(self, asked: Asked) -> Answer:
+        """A `.search` request (RFC 7644 section 3.4.3); at the root it goes through both types."""
+        query = from_search(asked.body or {}, self._max_page)
+        if asked.route.kind is not None:
+            page = await self._page(asked.route.kind, query, asked.base_url)
+        else:
+            page = await self._everywhere(query, asked.base_url)
+        return found(_list_of(page.total, query, page.resources, asked.base_url))
+
+    async def _everywhere(self, query: Query, base_url: str) -> Page:
+        """Users, then groups, as one list."""
+        users = await self._page(Kind.USER, query, base_url)
+        start = max(query.start - users.total, 1)
+        rest = replace(query, start=start, count=query.count - len(users.resources))
+        groups = await self._page(Kind.GROUP, rest, base_url)
+        return Page(users.total + groups.total, users.resources + groups.resources)
+
+    async def _page(self, kind: Kind, query: Query, base_url: str) -> Page:
+        members = kind is Kind.GROUP and query.wants_members
+        if query.filter is None:
+            return await self._completer.list(
+                kind, ListQuery(None, query.start, query.count, members)
+            )
+        parsed = filters.parse(kind, query.filter)
+        if parsed.lookup is not None:
+            return await self._completer.list(
+                kind, ListQuery(parsed.lookup, query.start, query.count, members)
+            )
+        return await self._filtered(parsed, query, base_url)
+
+    async def _filtered(self, parsed: filters.Filter, query: Query, base_url: str) -> Page:
+        """What no index answers alone; the roster is read if the filter or the answer needs it."""
+        kind, text = parsed.kind, query.filter or ""
+        members = kind is Kind.GROUP and (query.wants_members or "members" in text.lower())
+        accepts = _predicate(parsed, base_url)
+        if parsed.narrowed_by is not None:
+            few = ListQuery(parsed.narrowed_by, 1, self._max_page, members)
+            proposed = await self._completer.list(kind, few)
+            if proposed.total <= len(proposed.resources):
+                return _slice([one for one in proposed.resources if accepts(one)], query)
+        self._completer.require_whole()
+        wanted = ListQuery(None, query.start, query.count, members)
+        return await self._directory.scan(kind, accepts, wanted)
+
+
+def _slice(found: list[Resource], query: Query) -> Page:
+    first = query.start - 1
+    return Page(len(found), tuple(found[first : first + query.count]))
+
+
+def _predicate(parsed: filters.Filter, base_url: str) -> Callable[[Resource], bool]:
+    def accepts(resource: Resource) -> bool:
+        return parsed.matches(rendered(resource, base_url))
+
+    return accepts
+
+
+def _list_of(
+    total: int, query: Query, resources: tuple[Resource, ...], base_url: str
+) -> JsonObject:
+    bodies = [rendered(resource, base_url, query) for resource in resources]
+    return list_body(total, query.start, bodies)

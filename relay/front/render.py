@@ -1,0 +1,34 @@
+"""From the directory's resources to SCIM bodies, projection included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.front.queries import PLAIN, Query
+from relay.rules.view import resource_body, select
+
+if TYPE_CHECKING:
+    from relay.rules.types import JsonObject
+    from relay.store.records import Resource
+
+
+def rendered(resource: Resource, base_url: str, query: Query = PLAIN) -> JsonObject:
+    """The body of a resource; its roster is in it if the directory gave one."""
+    members = None
+    if resource.members is not None:
+        members = [(member.id, member.display) for member in resource.members]
+    body = resource_body(
+        resource.kind,
+        resource.public_id,
+        resource.shadow,
+        resource.created,
+        resource.modified,
+        base_url,
+        members,
+    )
+    return select(body, query.attributes, query.excluded) if query.projects else body
+
+
+def location_of(resource: Resource, base_url: str) -> str:
+    """The resource's own address (RFC 7643 section 3.1, `meta.location`)."""
+    return f"{base_url}/{resource.kind.plural}/{resource.public_id}"

@@ -1,0 +1,168 @@
+"""POST, PUT, PATCH, DELETE: on disk first, then whose answer comes first (A2, semantics A1-A3).
+
+What the body of an answer holds: the whole resource, as RFC 7644 sections 3.3 and 3.5 want it, with
+one exception. A PATCH of a group is answered 200 *without* `members`, unless `attributes` names
+them: a roster of 1,000 is 166 kB, and senders make one PATCH a member. Entra and Okta take a 204
+there as well; authentik, which needs the roster, reads it by GET.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from relay.errors import NotKnown, Unavailable
+from relay.front.answers import Answer, encoded, of_outage, refused
+from relay.front.ports import Directory, Source
+from relay.front.render import location_of, rendered
+from relay.front.settings import AnswerMode, Connection, FrontSettings
+from relay.rules import dialect
+from relay.rules.types import Kind, Verb, Write
+from relay.store.records import Accepted, ChangeState, Resource, Settlement
+
+if TYPE_CHECKING:
+    from relay.front.asked import Asked
+    from relay.front.imports import Completer
+
+_STRICT_WAIT_S = 2.0  # a strict connection waits even if `answer.wait` is 0
+
+
+class Writes:
+    """Answers writes."""
+
+    def __init__(self, settings: FrontSettings, directory: Directory, completer: Completer) -> None:
+        self._wait_s = settings.answer_wait_s
+        self._retry_after_s = settings.retry_after_s
+        self._directory = directory
+        self._completer = completer
+
+    async def write(self, asked: Asked) -> Answer:
+        """Any write.
+
+        Raises:
+            Refused: it can never succeed.
+            Unavailable: it cannot be put on disk now.
+        """
+        write = parsed_write(asked)
+        accepted = await self._accept(asked.connection, write, asked.route.id)
+        settlement = await self._wait(asked.connection, accepted)
+        if settlement is not None and settlement.state is not ChangeState.DELIVERED:
+            return _refused_by_target(settlement, accepted)
+        if settlement is None and asked.connection.answer is AnswerMode.STRICT:
+            return self._not_yet(accepted)
+        return await self._told(asked, write, accepted, settlement)
+
+    async def _accept(
+        self, connection: Connection, write: Write, resource_id: str | None
+    ) -> Accepted:
+        patient = self._wait_s > 0 or connection.answer is AnswerMode.STRICT
+        accept = self._directory.accept
+        try:
+            return await accept(connection.name, write, resource_id, patient=patient)
+        except NotKnown as miss:
+            if not self._completer.needed:
+                raise
+            await self._completer.fetch_all(miss)
+        return await accept(connection.name, write, resource_id, patient=patient)
+
+    async def _wait(self, connection: Connection, accepted: Accepted) -> Settlement | None:
+        """TFE's answer if it comes in time; None: the directory's stands (A2).
+
+        A strict connection always waits: only TFE's word counts for it.
+        """
+        wait_s = self._wait_s
+        if connection.answer is AnswerMode.STRICT:
+            wait_s = wait_s or _STRICT_WAIT_S
+        elif not accepted.wait:
+            return None
+        try:
+            return await self._first_answer(accepted.change, wait_s)
+        except asyncio.CancelledError:
+            # The client has gone. The note is on the writer's queue before the first suspension, so
+            # that a second cancellation cannot lose it.
+            await self._directory.client_gone(accepted.change)
+            raise
+
+    async def _first_answer(self, change: int, wait_s: float) -> Settlement | None:
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._directory.settlement(change)
+        except TimeoutError:
+            return await self._directory.answer_from_directory(change)
+
+    def _not_yet(self, accepted: Accepted) -> Answer:
+        detail = (
+            f"TFE has not confirmed this yet; it is kept as change {accepted.change} and will be "
+            "delivered: repeat the request to learn its result"
+        )
+        return of_outage(Unavailable(detail, self._retry_after_s), change=accepted.change)
+
+    async def _told(
+        self, asked: Asked, write: Write, accepted: Accepted, settlement: Settlement | None
+    ) -> Answer:
+        source = Source.DIRECTORY if settlement is None else Source.TARGET
+        resource = accepted.resource if settlement is None else settlement.resource
+        if write.verb is Verb.DELETE or resource is None:
+            return Answer(204, source=source, change=accepted.change)
+        resource = await self._with_members(asked, write, resource)
+        body = encoded(rendered(resource, asked.base_url, asked.query))
+        if write.verb is not Verb.CREATE:
+            return Answer(200, body, source, accepted.change)
+        location = location_of(resource, asked.base_url)
+        return Answer(201, body, source, accepted.change, location, confirm=True)
+
+    async def _with_members(self, asked: Asked, write: Write, resource: Resource) -> Resource:
+        """The resource as the answer shows it; a roster is read only if it is shown."""
+        if write.kind is Kind.USER or not _shows_members(asked, write):
+            return without_members(resource)
+        if resource.members is not None:
+            return resource
+        whole = await self._directory.get(write.kind, resource.public_id, members=True)
+        return whole or resource
+
+
+def parsed_write(asked: Asked) -> Write:
+    """The request in normal form.
+
+    Raises:
+        Refused: 400, with what is wrong with it.
+    """
+    match asked.method:
+        case "POST":
+            return dialect.parse_create(asked.kind, asked.body)
+        case "PUT":
+            return dialect.parse_replace(asked.kind, asked.body)
+        case "PATCH":
+            return dialect.parse_patch(asked.kind, asked.body)
+        case _:
+            return Write(Verb.DELETE, asked.kind)
+
+
+def without_members(resource: Resource) -> Resource:
+    """The resource without its roster."""
+    if resource.members is None:
+        return resource
+    return Resource(
+        resource.row,
+        resource.kind,
+        resource.public_id,
+        resource.shadow,
+        resource.created,
+        resource.modified,
+    )
+
+
+def _shows_members(asked: Asked, write: Write) -> bool:
+    if write.verb is Verb.PATCH:
+        return asked.query.names_members
+    return asked.query.wants_members
+
+
+def _refused_by_target(settlement: Settlement, accepted: Accepted) -> Answer:
+    return refused(
+        settlement.status or 502,
+        settlement.detail or "TFE refused this",
+        settlement.scim_type,
+        source=Source.TARGET,
+        change=accepted.change,
+    )

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from front_fakes import TOKEN, Site, running
+
+LINES = f"Host: relay\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+GET = b"GET /scim/v2/Users HTTP/1.1\r\n" + LINES
+
+
+async def closed(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(5):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /scim/v2/Us", GET[:-2]])
+async def test_a_head_that_does_not_arrive_ends_the_connection(sent):
+    async with running(header_deadline_s=0.1) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(sent)
+
+        assert await closed(reader) == b""
+        writer.close()
+
+
+async def test_a_second_head_that_trickles_ends_the_connection_too():
+    async with running(header_deadline_s=0.1) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(GET)
+        first = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"GET /scim")
+
+        assert first.startswith(b"HTTP/1.1 200 ")
+        await closed(reader)
+        writer.close()
+
+
+async def test_an_idle_connection_is_kept_beyond_the_head_s_deadline_and_ends_with_keepalive():
+    async with running(header_deadline_s=0.05, keepalive_s=0.3) as site:
+        loop = asyncio.get_running_loop()
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(GET)
+        await reader.readuntil(b"\r\n\r\n")
+        idle_since = loop.time()
+        await closed(reader)
+
+        assert loop.time() - idle_since > 0.2
+        writer.close()
+
+
+async def test_idle_strangers_past_the_cap_make_room_for_an_honest_client():
+    async with running(max_connections=50) as site:
+        idle = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(300)]
+        response, _ = await site.send("GET", "/Users")
+
+        assert response.status == 200
+        assert site.guard.live <= 50
+        assert site.metrics.refusals.count("connections") >= 250
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_known_clients_are_never_put_out_and_the_next_one_is_told_503():
+    async with running(max_connections=2) as site:
+        known = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(2)]
+        for reader, writer in known:
+            writer.write(GET)
+            await reader.readuntil(b"\r\n\r\n")
+        late, late_writer = await asyncio.open_connection("127.0.0.1", site.port)
+        refusal = await closed(late)
+        known[0][1].write(GET)
+        line = b""
+        while not line.startswith(b"HTTP/1.1"):
+            line = await known[0][0].readuntil(b"HTTP/1.1 ") + await known[0][0].readline()
+            line = line[line.rindex(b"HTTP/1.1") :]
+
+        assert refusal.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1\r\n" in refusal
+        assert b'"status":"503"' in refusal
+        assert line.startswith(b"HTTP/1.1 200 ")
+        for _, writer in [*known, (late, late_writer)]:
+            writer.close()
+
+
+async def test_a_closed_connection_is_no_longer_counted():
+    async with running(max_connections=1) as site:
+        for _ in range(3):
+            answer = await site.raw(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert site.guard.live <= 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"NOT HTTP AT ALL\r\n\r\n",
+        b"GET /scim/v2/Users HTTP/9.9\r\n\r\n",
+        b"GET /scim/v2/Users\r\n\r\n",
+        b"GET /scim/v2/Users HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET /scim/v2/Users HTTP/1.1\r\nHost: r\r\nX: " + b"x" * 10_000 + b"\r\n\r\n",
+        b"GET /scim/v2/Users HTTP/1.1\r\nHost: r\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\nHost: r\r\n\r\n",
+        b"POST /scim/v2/Users HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /scim/v2/Users HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /scim/v2/Users HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"GET /scim/v2/Users HTTP/1.1\r\nHost: r\r\nA: b\x00c\r\n\r\n",
+        b"\r\n\r\n\r\n\x00\x00\x00\x00",
+    ],
+    ids=range(13),
+)
+async def test_broken_http_is_told_so_in_scim_s_words(sent):
+    async with running(header_deadline_s=0.3) as site:
+        answer = await site.raw(sent)
+
+    assert answer.split(b" ", 2)[1] in {b"400", b"401"}
+    assert b"application/scim+json" in answer
+    assert b"urn:ietf:params:scim:api:messages:2.0:Error" in answer
+
+
+async def test_pipelined_requests_are_answered_in_order(site: Site):
+    second = GET.replace(b"/Users", b"/Nowhere").replace(
+        b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"
+    )
+
+    answer = await site.raw(GET + second)
+
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"404"]
+
+
+async def test_an_absolute_target_is_understood(site: Site):
+    answer = await site.raw(
+        b"GET http://elsewhere/scim/v2/Users HTTP/1.1\r\nConnection: close\r\n" + LINES
+    )
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
