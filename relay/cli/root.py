@@ -8,13 +8,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from typing import Final
 
 import click
 
 from relay import __version__
 from relay.cli.exits import Exit
-from relay.errors import RelayError, SettingsError, StoreRefused
+from relay.errors import AlreadyRunning, RelayError, SettingsError, StoreRefused
+from relay.ops.errors import DaemonUnreachable
 
 COMMANDS: Final = {
     "changes": ("relay.cli.changes", "What became of accepted writes."),
@@ -70,8 +72,12 @@ def exit_of(error: RelayError) -> Exit:
     match error:
         case SettingsError():
             return Exit.BAD_CONFIGURATION
+        case AlreadyRunning():
+            return Exit.ALREADY_RUNNING
         case StoreRefused():
             return Exit.STORE_REFUSED
+        case DaemonUnreachable():
+            return Exit.UNREACHABLE
     return Exit.TROUBLE
 
 
@@ -82,3 +88,8 @@ def main() -> None:
     except RelayError as error:
         click.echo(f"scim-relay: {error}", err=True)
         sys.exit(exit_of(error))
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: exit 70, never 1
+        # Without local variables, and without the message's own values: both may hold a secret.
+        click.echo(f"scim-relay: internal error: {type(error).__name__}", err=True)
+        traceback.print_tb(error.__traceback__)
+        sys.exit(Exit.INTERNAL)

@@ -9,16 +9,12 @@ import aiohttp
 import orjson
 
 from relay.errors import RelayError
-from relay.ops.control import NotFound
+from relay.ops.errors import DaemonUnreachable, NotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.rules.types import Json, JsonObject
-
-
-class DaemonUnreachable(RelayError):
-    """No daemon answers on the control socket; the message names the path and the cure."""
 
 
 async def ask(path: Path, route: str, arguments: JsonObject, timeout_s: float = 10.0) -> Json:

@@ -17,6 +17,7 @@ import orjson
 from aiohttp import web
 
 from relay.errors import RelayError, SettingsError
+from relay.ops.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,10 +31,6 @@ _MAX_REQUEST_BYTES: Final = 1_000_000
 _SOCKET_MODE: Final = 0o660
 _DIRECTORY_MODE: Final = 0o750
 MAX_PATH_BYTES: Final = 107  # sockaddr_un of Linux, without the closing NUL
-
-
-class NotFound(RelayError):
-    """What a command named does not exist; the message says what."""
 
 
 def control_app(routes: Mapping[str, Route]) -> web.Application:
@@ -51,8 +48,7 @@ async def serve_control(path: Path, routes: Mapping[str, Route]) -> AsyncIterato
     Raises:
         SettingsError: the path is too long, in use by a living process, or not a socket.
     """
-    _clear(path)
-    path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+    _prepare(path)
     runner = web.AppRunner(control_app(routes), access_log=None)
     await runner.setup()
     try:
@@ -61,7 +57,7 @@ async def serve_control(path: Path, routes: Mapping[str, Route]) -> AsyncIterato
         yield
     finally:
         await runner.cleanup()
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def _answering(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -102,12 +98,17 @@ def _bound(path: Path) -> socket.socket:
     return listener
 
 
-def _clear(path: Path) -> None:
-    """Remove the socket of a daemon that died; refuse to take a living one's place."""
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _prepare(path: Path) -> None:
+    """Make the directory, remove the socket of a daemon that died, never take a living one's."""
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise SettingsError(
             [f"control.socket: {path} is longer than {MAX_PATH_BYTES} bytes; name a shorter path"]
         )
+    path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
     if not path.exists():
         return
     if not path.is_socket():

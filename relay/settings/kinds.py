@@ -1,7 +1,7 @@
 """The kinds of value a setting may have, each with its parser and its words when it is wrong.
 
-A parser raises `ValueError` and never `TypeError`, which pydantic does not collect. It never repeats
-the value it was given: a token pasted into the wrong key must not reach a log (S1).
+A parser raises `ValueError` and never `TypeError`, which pydantic does not collect. It never
+repeats the value it was given: a token pasted into the wrong key must not reach a log (S1).
 """
 
 from __future__ import annotations
@@ -199,6 +199,18 @@ def parse_url(value: object) -> str:
     return str(value).rstrip("/")
 
 
+def parse_public_url(value: object) -> str:
+    """Scheme and host without a path, or the empty string."""
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if value == "":
+        return ""
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError('not scheme and host; write for example "https://scim.example.com"')
+    if parts.path.rstrip("/") or parts.query or parts.fragment or parts.username:
+        raise ValueError("more than scheme and host; the path is listen.base_path")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def parse_hashes(value: object) -> tuple[str, ...]:
     """One `sha256:...` or a list of them: several tokens may be live during a rotation."""
     hashes = (value,) if isinstance(value, str) else value
@@ -230,5 +242,6 @@ ListenAddress = Annotated[Address, BeforeValidator(parse_address)]
 OptionalAddress = Annotated[Address | None, BeforeValidator(parse_optional_address)]
 OptionalPath = Annotated[Path | None, BeforeValidator(parse_optional_path)]
 BaseUrl = Annotated[str, BeforeValidator(parse_url)]
+PublicUrl = Annotated[str, BeforeValidator(parse_public_url)]
 TokenHashes = Annotated[tuple[str, ...], BeforeValidator(parse_hashes)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(parse_secret)]

@@ -20,6 +20,7 @@ from relay.settings.kinds import (
     OptionalAddress,
     OptionalPath,
     OptionalSecret,
+    PublicUrl,
     Size,
     TokenHashes,
 )
@@ -65,6 +66,12 @@ class Listen(Section):
     )
     base_path: str = key(
         "/scim/v2", "Path before `/Users` and `/Groups`.", pattern=r"^(/[A-Za-z0-9._~-]+)*$"
+    )
+    public_url: PublicUrl = key(
+        "",
+        "Scheme and host by which identity providers know the relay, for `meta.location`; "
+        "empty takes the request's `Host`.",
+        "https://scim.example.com",
     )
     tls_certificate: OptionalPath = key(
         "", "PEM file with the certificate chain; with `tls_key` it switches TLS on."

@@ -59,7 +59,9 @@ FIELDS: Final[dict[str, Event]] = {
     STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
     STOPPED: Event("info", "Everything is on disk; the process ends.", ("pending",)),
     STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),
-    STORE_TROUBLE: Event("warning", "The disk does not take a write; it is tried again.", ("reason",)),
+    STORE_TROUBLE: Event(
+        "warning", "The disk does not take a write; it is tried again.", ("reason",)
+    ),
     REQUEST_REFUSED: Event(
         "warning",
         "A request was turned away before it became a change.",

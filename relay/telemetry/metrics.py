@@ -256,3 +256,14 @@ class Metrics:
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(f"{PREFIX}_{name}", meaning, labels, registry=self.registry)
+
+
+def described(metrics: Metrics) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    """Name as scraped, type, labels and meaning of every metric, sorted by name."""
+    collectors = {
+        id(each): each for each in vars(metrics.registry)["_names_to_collectors"].values()
+    }
+    for each in collectors.values():
+        (family,) = each.describe() if hasattr(each, "describe") else each.collect()
+        suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
+        yield f"{family.name}{suffix}", family.type, each._labelnames, family.documentation

@@ -1,0 +1,57 @@
+"""`scim-relay check`: everything that can be known to be wrong before `serve` is started."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from relay.cli.asking import json_option, show_json
+from relay.cli.config import config_option, settings_of
+from relay.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relay.ops.doctor import Finding
+    from relay.settings import Settings
+
+
+@click.command()
+@config_option
+@json_option
+@click.option("--offline", is_flag=True, help="Do not speak to the target.")
+def check(config: Path | None, as_json: bool, offline: bool) -> None:
+    """Examine configuration, files, target, token, clock and disk."""
+    findings = examine(settings_of(config), offline=offline)
+    for each in findings:
+        if as_json:
+            row = {"level": each.level.value, "what": each.what, "detail": each.detail}
+            show_json(row)
+        else:
+            click.echo(str(each))
+    sys.exit(Exit.TROUBLE if any(each.level == "FAIL" for each in findings) else Exit.OK)
+
+
+def examine(settings: Settings, *, offline: bool) -> list[Finding]:
+    """Every finding, the cheap ones first."""
+    from relay.clock import SystemClock
+    from relay.errors import StoreRefused
+    from relay.ops import doctor
+    from relay.store.engine import SQLITE_VERSION, refuse_network_filesystem
+
+    path = settings.store.path
+    findings = [doctor.Finding(doctor.Level.OK, "configuration", "every key is known and agrees")]
+    findings += [*doctor.examine_files(settings), *doctor.examine_disk(path)]
+    try:
+        refuse_network_filesystem(path)
+        findings.append(doctor.Finding(doctor.Level.OK, "filesystem", "local"))
+    except StoreRefused as error:
+        findings.append(doctor.Finding(doctor.Level.FAIL, "filesystem", str(error)))
+    findings.append(doctor.examine_sqlite(SQLITE_VERSION))
+    if not offline:
+        token = doctor.read_token(settings)
+        findings += asyncio.run(doctor.examine_target(settings, token, SystemClock()))
+    return findings

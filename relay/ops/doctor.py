@@ -1,0 +1,200 @@
+"""What `scim-relay check` looks at: one finding a line, with the cure when something is wrong.
+
+Nothing here changes anything. Reaching the target costs one request outside the pacer's window;
+run it beside a live relay with that in mind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import ssl
+import stat
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relay.clock import Clock
+    from relay.settings import Settings
+
+_LITTLE_SPACE_BYTES: Final = 1_000_000_000
+_NO_SPACE_BYTES: Final = 100_000_000
+_SKEW_S: Final = 30.0
+_TIMEOUT_S: Final = 10.0
+# The WAL-reset bug (libraries P3): fixed in these releases, and in all after the first.
+_WAL_RESET_FIXED: Final = (3, 51, 3)
+_WAL_RESET_BACKPORTS: Final = frozenset({(3, 50, 7), (3, 44, 6)})
+
+
+class Level(StrEnum):
+    """How bad it is; FAIL makes the command exit 1."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, and what to do about it."""
+
+    level: Level
+    what: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.level:<4}  {self.what}: {self.detail}"
+
+
+def examine_files(settings: Settings) -> list[Finding]:
+    """Every file the settings name: there, readable, and closed to others where it is a secret."""
+    listen, target = settings.listen, settings.target
+    named = [
+        ("listen.tls_certificate", listen.tls_certificate, False),
+        ("listen.tls_key", listen.tls_key, True),
+        ("target.token_file", target.token_file, True),
+        ("target.ca_file", target.ca_file, False),
+        *((f"connections.{c.name}.token_file", c.token_file, True) for c in settings.connections),
+    ]
+    return [_file(what, path, secret=secret) for what, path, secret in named if path is not None]
+
+
+def examine_disk(path: Path) -> list[Finding]:
+    """The database's directory: there, writable, with space left."""
+    directory = path.parent
+    if not directory.is_dir():
+        return [Finding(Level.FAIL, "store.path", f"{directory} does not exist; create it")]
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return [Finding(Level.FAIL, "store.path", f"cannot write in {directory}; chown it")]
+    free = shutil.disk_usage(directory).free
+    level = Level.OK
+    if free < _LITTLE_SPACE_BYTES:
+        level = Level.FAIL if free < _NO_SPACE_BYTES else Level.WARN
+    cure = "" if level is Level.OK else "; make room, the relay answers 503 when the disk is full"
+    return [Finding(level, "disk space", f"{free // 1_000_000} MB free in {directory}{cure}")]
+
+
+def examine_sqlite(version: str) -> Finding:
+    """Whether this SQLite has the WAL-reset bug of 3.7.0 to 3.51.2."""
+    numbers = tuple(int(part) for part in version.split("."))
+    if numbers >= _WAL_RESET_FIXED or numbers in _WAL_RESET_BACKPORTS:
+        return Finding(Level.OK, "sqlite", version)
+    return Finding(
+        Level.WARN,
+        "sqlite",
+        f"{version} has the WAL-reset bug; the relay's one writer avoids it, but never open the "
+        "database with another program while it runs; better install pysqlite3 >= 0.6.1",
+    )
+
+
+async def examine_target(settings: Settings, token: str | None, clock: Clock) -> list[Finding]:
+    """DNS, TCP, TLS, the token and the clock, in this order, up to the first that fails."""
+    parts = urlsplit(settings.target.url)
+    host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+    found = [await _resolved(host, port)]
+    if found[-1].level is not Level.FAIL:
+        found.append(await _connected(host, port))
+    if found[-1].level is Level.FAIL or token is None:
+        return found
+    try:
+        return [*found, *await _asked(settings, token, clock)]
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        cure = "name the authority in target.ca_file" if _of_tls(error) else "look at the proxy"
+        return [*found, Finding(Level.FAIL, "target request", f"{type(error).__name__}; {cure}")]
+
+
+def read_token(settings: Settings) -> str | None:
+    """The target's token, or None where it cannot be read (`examine_files` says why)."""
+    if settings.target.token is not None:
+        return settings.target.token.reveal()
+    try:
+        return settings.target.token_file.read_text("utf-8").strip() or None  # type: ignore[union-attr]  # the settings have one of the two
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _file(what: str, path: Path, *, secret: bool) -> Finding:
+    try:
+        with path.open("rb") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            empty = not opened.read(1)
+    except OSError as error:
+        return Finding(Level.FAIL, what, f"cannot read {path} ({error.strerror}); mend the path")
+    if empty:
+        return Finding(Level.FAIL, what, f"{path} is empty; write what belongs there")
+    if secret and mode & 0o007:
+        return Finding(Level.WARN, what, f"{path} is open to everyone; chmod 0600 {path}")
+    return Finding(Level.OK, what, str(path))
+
+
+async def _resolved(host: str, port: int) -> Finding:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port)
+    except OSError as error:
+        detail = f"cannot resolve {host} ({error.strerror}); check target.url and the resolver"
+        return Finding(Level.FAIL, "target name", detail)
+    addresses = sorted({str(each[4][0]) for each in found})
+    return Finding(Level.OK, "target name", f"{host} is {', '.join(addresses)}")
+
+
+async def _connected(host: str, port: int) -> Finding:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            _reader, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        detail = f"cannot connect to {host} port {port}; check firewall and target.url"
+        return Finding(Level.FAIL, "target connection", detail)
+    writer.close()
+    return Finding(Level.OK, "target connection", f"{host} port {port}")
+
+
+async def _asked(settings: Settings, token: str, clock: Clock) -> list[Finding]:
+    """One `GET /ServiceProviderConfig`: it needs a token, and answers while SCIM is paused."""
+    context = ssl.create_default_context(cafile=settings.target.ca_file)
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session,
+        session.get(
+            f"{settings.target.url}/ServiceProviderConfig",
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/scim+json"},
+            ssl=context,
+            allow_redirects=False,
+        ) as answer,
+    ):
+        return [_accepted(answer.status), _skew(answer.headers.get("Date"), clock)]
+
+
+def _accepted(status: int) -> Finding:
+    match status:
+        case HTTPStatus.OK:
+            return Finding(Level.OK, "target token", "accepted")
+        case HTTPStatus.UNAUTHORIZED:
+            cure = "make a new SCIM token in TFE and write it to target.token_file"
+            return Finding(Level.FAIL, "target token", f"refused (401); {cure}")
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return Finding(Level.WARN, "target token", "TFE is throttling (429); ask again later")
+    return Finding(Level.FAIL, "target token", f"TFE answered {status}; check target.url")
+
+
+def _skew(date: str | None, clock: Clock) -> Finding:
+    """The difference to TFE's clock: `Retry-After` may be a date."""
+    try:
+        theirs = parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return Finding(Level.WARN, "clock", "TFE sent no readable Date; cannot compare")
+    skew_s = clock.wall() - theirs
+    if abs(skew_s) <= _SKEW_S:
+        return Finding(Level.OK, "clock", "agrees with TFE's")
+    return Finding(Level.WARN, "clock", f"{skew_s:+.0f} s from TFE's; synchronise it (chrony)")
+
+
+def _of_tls(error: Exception) -> bool:
+    return isinstance(error, ssl.SSLError | aiohttp.ClientSSLError)

@@ -1,0 +1,13 @@
+"""What can go wrong between a command and the daemon; light enough for every command to import."""
+
+from __future__ import annotations
+
+from relay.errors import RelayError
+
+
+class DaemonUnreachable(RelayError):  # noqa: N818 - the tree names what is wrong
+    """No daemon answers on the control socket; the message names the path and the cure."""
+
+
+class NotFound(RelayError):  # noqa: N818 - same
+    """What a command named does not exist; the message says what."""
