@@ -177,8 +177,8 @@ def _holds(node: Node, body: JsonObject, kind: Kind) -> bool:
             return not _holds(inner, body, kind)
         case Within(attribute, inner):
             return _holds_within(resolve(kind, attribute), inner, body)
-        case Present(attribute) | Compare(attribute):
-            return _holds_named(node, resolve(kind, attribute), body)
+        case _:
+            return _holds_named(node, resolve(kind, node.attribute), body)
 
 
 def _holds_named(node: Compare | Present, name: Name | None, body: JsonObject) -> bool:
@@ -225,8 +225,8 @@ def _element_holds(node: Node, element: JsonObject, table: Table) -> bool:
             return not _element_holds(inner, element, table)
         case Within():
             return False
-        case Present(attribute) | Compare(attribute):
-            sub = find(table, attribute)
+        case _:
+            sub = find(table, node.attribute)
             values = [] if sub is None or sub.name not in element else [element[sub.name]]
             return _holds_for(node, sub, values)
 

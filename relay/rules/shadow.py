@@ -19,7 +19,7 @@ from relay.rules.dialect.draft import KEPT
 from relay.rules.dialect.members import member_ids
 from relay.rules.edits import applied
 from relay.rules.names import schema_of
-from relay.rules.types import Fields, Json, JsonObject, Kind, Verb, Write
+from relay.rules.types import AttributeEdit, Fields, Json, JsonObject, Kind, Verb, Write
 
 # Lenient on purpose: `x@corp.local` is a real address in real directories (libraries.md P2).
 _ADDRESS: Final = re.compile(r"[^\s@<>()\[\],;:\"\\]+@[^\s@<>()\[\],;:\"\\]+\Z")
@@ -52,10 +52,16 @@ def apply(write: Write, shadow: JsonObject | None) -> JsonObject:
     """
     result = _start(write, shadow or {})
     for edit in write.edits:
-        result = applied(result, edit)
+        if not (write.verb is not Verb.PATCH and _says_no_address(edit) and result.get("emails")):
+            result = applied(result, edit)
     schema = schema_of(write.kind)
     result["schemas"] = [schema, ENTERPRISE_SCHEMA] if ENTERPRISE_SCHEMA in result else [schema]
     return result
+
+
+def _says_no_address(edit: AttributeEdit) -> bool:
+    """`emails: []` of a body: read back where no address is known, else the stored one stays."""
+    return edit.path == ("emails",) and edit.value == []
 
 
 def _start(write: Write, shadow: JsonObject) -> JsonObject:

@@ -133,7 +133,7 @@ class Draft:
             self.misfit(name.path[0], misfit)
             return
         edit = AttributeEdit(op, *_place(name, kept))
-        if kept is None or (kept == [] and (clears or name.path[0] == "emails")):
+        if kept is None or (kept == [] and (clears or op is EditOp.ADD)):
             if clears:
                 self.edit(AttributeEdit(EditOp.REMOVE, edit.path, sub=edit.sub))
         else:

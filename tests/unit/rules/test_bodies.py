@@ -112,6 +112,14 @@ def test_a_partial_put_keeps_what_tfe_keeps_and_nothing_else(body):
     assert after == stored | {"title": "Dr"}
 
 
+def test_an_empty_list_of_addresses_is_read_back_where_none_is_known():
+    body = {"userName": "al", "emails": [], "photos": []}
+    shadow = created(body)
+
+    assert shadow == body | {"schemas": [USER_SCHEMA]}
+    assert apply(parse_replace(Kind.USER, body), shadow) == shadow
+
+
 def test_a_put_of_a_group_keeps_name_and_external_id():
     stored = {"schemas": [GROUP_SCHEMA], "displayName": "g", "externalId": "e"}
 

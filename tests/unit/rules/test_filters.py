@@ -144,6 +144,8 @@ FALSE = [
     'emails[type eq "home" and primary eq true]',
     'emails[roles[value eq "x"]]',
     'emails ne "alice@x.example"',
+    'emails.display eq "x"',
+    'emails eq "x"',
     'userName eq "alice@x.example" and active eq false',
     'manager eq "M1"',
     "userName eq null",
@@ -161,6 +163,13 @@ def test_a_filter_that_holds(text):
 @pytest.mark.parametrize("text", FALSE)
 def test_a_filter_that_does_not_hold(text):
     assert not parse(Kind.USER, text).matches(ALICE)
+
+
+def test_an_element_without_a_value_is_compared_with_nothing():
+    body = {"emails": [{"type": "work"}, {"value": "b@x"}]}
+
+    assert parse(Kind.USER, 'emails co "@"').matches(body)
+    assert not parse(Kind.USER, 'emails co "work"').matches(body)
 
 
 def test_entra_asks_whether_a_user_is_a_member():

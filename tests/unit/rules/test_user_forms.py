@@ -322,6 +322,46 @@ def test_a_filter_with_too_many_alternatives_is_refused():
     assert refused.value.status == 400
 
 
+def test_removals_that_name_nothing_take_nothing():
+    shadow = STORED | {"roles": [{"value": "a"}], "addresses": [{"region": "r"}]}
+    body = patch(
+        {"op": "remove", "path": "addresses", "value": [{"region": "r"}]},
+        {"op": "Add", "path": W, "value": None},
+        {"op": "Add", "path": "roles", "value": []},
+        {"op": "Add", "path": "roles", "value": None},
+    )
+    write = parse_patch(Kind.USER, body)
+
+    assert write.edits == ()
+    assert apply(write, shadow) == shadow
+
+
+def test_a_part_of_the_preferred_element_is_removed():
+    write = parse_patch(Kind.USER, patch({"op": "remove", "path": "emails.type"}))
+
+    assert apply(write, STORED)["emails"] == [{"value": "al@x.example", "primary": True}]
+
+
+def test_the_extension_is_cleared_by_null():
+    after = apply(
+        parse_patch(Kind.USER, patch(replace(E, None))), STORED | {E: {"department": "D"}}
+    )
+
+    assert after == STORED
+
+
+def test_a_misfit_inside_an_object_is_left_out_of_it():
+    write = parse_patch(Kind.USER, patch(replace("emails", [{"value": "n@x", "primary": "maybe"}])))
+
+    assert write.edits[0].value == [{"value": "n@x"}]
+
+
+def test_a_removal_of_addresses_that_cannot_be_read_is_refused():
+    body = patch({"op": "remove", "path": "emails", "value": [{"value": {"a": 1}}]})
+    with pytest.raises(Refused):
+        parse_patch(Kind.USER, body)
+
+
 @pytest.mark.parametrize("path", ["id", "meta", "schemas", "meta.created"])
 def test_read_only_attributes_are_dropped(path):
     write = parse_patch(Kind.USER, patch(replace(path, "x")))
