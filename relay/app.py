@@ -210,6 +210,7 @@ async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
 @asynccontextmanager
 async def _delivering(parts: _Parts, failed: asyncio.Event) -> AsyncIterator[None]:
     """Delivery's loops, under one group: the death of one is the death of all."""
+    raised: BaseException | None = None
     async with asyncio.TaskGroup() as tasks:
         helpers = [
             tasks.create_task(_supervised(name, work, parts.metrics, failed))
@@ -225,12 +226,15 @@ async def _delivering(parts: _Parts, failed: asyncio.Event) -> AsyncIterator[Non
         )
         try:
             yield
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            parts.dispatcher.stop()
-            await asyncio.wait([sending], timeout=DRAIN_S)
-            sending.cancel()
+        except BaseException as error:  # noqa: BLE001 - raised again as itself, not in a group
+            raised = error
+        for helper in helpers:
+            helper.cancel()
+        parts.dispatcher.stop()
+        await asyncio.wait([sending], timeout=DRAIN_S)
+        sending.cancel()
+    if raised is not None:
+        raise raised
 
 
 async def _supervised(
@@ -281,7 +285,7 @@ async def _serve(settings: Settings) -> int:
     _on_signals(stop)
     log.info(events.STARTED, version=__version__, target=settings.target.url)
     async with running(settings) as relay, asyncio.TaskGroup() as tasks:
-        log.info(events.READY, address=str(settings.listen.address))
+        log.info(events.READY, address=str(settings.listen.address), port=relay.port)
         systemd.notify(systemd.READY)
         watchdog = tasks.create_task(_watchdog())
         waits = [tasks.create_task(event.wait()) for event in (stop, relay.failed)]

@@ -1,0 +1,1 @@
+"""What end-to-end tests share: a relay in this process, a relay in its own, and an IdP's client."""

@@ -1,0 +1,185 @@
+"""Relays for tests: in this process (`relay_for`), or in one of their own (`RelayProcess`)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import signal
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from relay.app import Running, running
+from relay.settings import load
+from support.idp import TOKEN, Idp
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from relay.settings import Settings
+    from relay.simulator.server import Simulator
+
+
+def write_config(sim: Simulator, folder: Path, port: int = 0, **sections: dict[str, Any]) -> Path:
+    """A configuration for this simulator; `sections` override or add keys, e.g. `answer={...}`."""
+    token = folder / "tfe-token"
+    if not token.exists():
+        token.write_text(sim.token)
+    tables: dict[str, dict[str, Any]] = {
+        "listen": {"address": f"127.0.0.1:{port}"},
+        "target": {"url": sim.url, "token_file": str(token)},
+        "store": {"path": str(folder / "relay.db")},
+        "metrics": {"address": ""},
+    }
+    for name, keys in sections.items():
+        tables.setdefault(name, {}).update(keys)
+    connection = tables.pop("connection", {})
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    connection = {"name": "idp", "token_hash": f"sha256:{digest}", **connection}
+    lines = ["[[connections]]", *_keys(connection)]
+    for name, keys in tables.items():
+        lines += [f"[{name}]", *_keys(keys)]
+    path = folder / "relay.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _keys(keys: dict[str, Any]) -> list[str]:
+    return [f"{key} = {orjson.dumps(value).decode()}" for key, value in keys.items()]
+
+
+def settings_for(sim: Simulator, folder: Path, **sections: dict[str, Any]) -> Settings:
+    return load(write_config(sim, folder, **sections), {})
+
+
+class Relay:
+    """A running relay with an IdP's client."""
+
+    def __init__(self, parts: Running, idp: Idp) -> None:
+        self.parts = parts
+        self.idp = idp
+
+    @property
+    def store(self) -> Any:
+        return self.parts.store
+
+    async def imported(self) -> None:
+        await until(lambda: self.parts.importer.complete)
+
+    async def settled(self, timeout_s: float = 30) -> None:
+        """Wait until nothing is pending."""
+
+        async def nothing() -> bool:
+            return (await self.store.snapshot()).counters["pending"] == 0
+
+        await until(nothing, timeout_s)
+
+    async def held(self, name: str) -> None:
+        """Wait until a hold stands."""
+        await until(lambda: name in {hold.name.value for hold in self.parts.keeper.standing})
+
+    async def free(self) -> None:
+        """Wait until no hold stands."""
+        await until(lambda: not self.parts.keeper.standing)
+
+    async def counters(self) -> dict[str, int]:
+        return dict((await self.store.snapshot()).counters)
+
+
+@asynccontextmanager
+async def relay_for(
+    sim: Simulator, folder: Path, **sections: dict[str, Any]
+) -> AsyncIterator[Relay]:
+    """A relay in this process, its import done."""
+    settings = settings_for(sim, folder, **sections)
+    async with running(settings) as parts:
+        async with Idp(f"http://127.0.0.1:{parts.port}{settings.listen.base_path}") as idp:
+            relay = Relay(parts, idp)
+            if not sim.access.paused:
+                await relay.imported()
+            yield relay
+
+
+async def until(
+    condition: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout_s: float = 30
+) -> None:
+    """Wait for a condition of another task or process; fails by timeout."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            found = condition()
+            if (
+                await found
+                if isinstance(found, asyncio.Future) or hasattr(found, "__await__")
+                else found
+            ):
+                return
+            await asyncio.sleep(0.01)
+
+
+class RelayProcess:
+    """`scim-relay serve` as an operator runs it, in a process of its own."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.port = 0
+        self.process: asyncio.subprocess.Process
+
+    async def start(self) -> None:
+        """Start it and wait until it says where it listens."""
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "relay",
+            "serve",
+            "--config",
+            str(self.config),
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self.lines: list[dict[str, Any]] = []
+        assert self.process.stderr is not None
+        async with asyncio.timeout(30):
+            async for line in self.process.stderr:
+                self._take(line)
+                if self.port:
+                    break
+            else:
+                raise AssertionError(f"the relay ended: {self.lines}")
+        self._reading = asyncio.ensure_future(self._read())
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            event = {"text": line.decode(errors="replace")}
+        self.lines.append(event)
+        if found := re.search(rb'"port":(\d+)', line):
+            self.port = int(found[1])
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self._take(line)
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}/scim/v2"
+
+    async def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        await self.process.wait()
+        await self._reading
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal it and wait; its exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        code = await self.process.wait()
+        await self._reading
+        return code
