@@ -40,6 +40,9 @@ KEPT: Final[dict[Kind, dict[str, Field]]] = {
 _UNSAFE: Final = re.compile(r"[^\w$.:-]")
 _LABEL_LENGTH: Final = 80
 _MOST_DROPPED: Final = 50
+# Bounds on the time one request takes. Okta's 1,000 removals are 70,000 characters of paths.
+MAX_EDITS: Final = 2_000
+MAX_PATH_CHARACTERS: Final = 1_000_000
 
 _MEMBER_OPS: Final = {EditOp.SET: MemberOp.REPLACE, EditOp.ADD: MemberOp.ADD}
 
@@ -52,7 +55,7 @@ class Draft:
         roster: the steps on a group's members.
     """
 
-    __slots__ = ("_dropped", "_edits", "_written", "kind", "roster")
+    __slots__ = ("_dropped", "_edits", "_path_characters", "_written", "kind", "roster")
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -60,6 +63,7 @@ class Draft:
         self._edits: list[AttributeEdit] = []
         self._written: set[Field] = set()
         self._dropped: list[str] = []
+        self._path_characters = 0
 
     def write(self, verb: Verb) -> Write:
         """What was collected, as a value."""
@@ -83,12 +87,27 @@ class Draft:
             name = _UNSAFE.sub("?", attribute.partition("[")[0][:_LABEL_LENGTH])
             self._dropped.append(name)
 
+    def spend(self, path: str) -> None:
+        """Count a path that is about to be read.
+
+        Raises:
+            Refused: 400, all paths of the request together are too long.
+        """
+        self._path_characters += len(path)
+        if self._path_characters > MAX_PATH_CHARACTERS:
+            refuse_value("Operations", f"paths longer than {MAX_PATH_CHARACTERS} characters in all")
+
     def edit(self, edit: AttributeEdit) -> None:
         """One more step; keeps the book of TFE's own fields it writes.
 
         Clearing `userName`, `active` or a group's `displayName` is ignored, as TFE ignores it.
         Clearing `emails` is seen in the shadow only (U8), clearing `externalId` is real (U14).
+
+        Raises:
+            Refused: 400, more than `MAX_EDITS` steps.
         """
+        if len(self._edits) >= MAX_EDITS:
+            refuse_value(edit.path[0], f"more than {MAX_EDITS} changes in one request")
         field = KEPT[self.kind].get(edit.path[0])
         if edit.op is EditOp.REMOVE:
             if field in (Field.NAME, Field.ACTIVE):

@@ -105,6 +105,7 @@ def _remove_without_path(draft: Draft, value: Json) -> None:
 
 
 def _with_path(draft: Draft, op: EditOp, text: str, value: Json | _Absent) -> None:
+    draft.spend(text)
     try:
         path = parse_path(text)
     except GrammarError as error:

@@ -190,6 +190,12 @@ def test_a_roster_that_names_nobody_clearly_is_refused(operation, scim_type):
     assert (refused.value.status, refused.value.scim_type) == (400, scim_type)
 
 
+def test_paths_too_long_in_all_are_refused():
+    path = "members[" + " or ".join(f"value eq m{number}" for number in range(90)) + "]"
+    with pytest.raises(Refused, match="1000000 characters"):
+        parse_patch(Kind.GROUP, patch(*[op("remove", path)] * (1_000_000 // len(path) + 1)))
+
+
 def test_clearing_the_name_of_a_group_is_ignored():
     write = parse_patch(Kind.GROUP, patch(op("remove", "displayName")))
 

@@ -362,6 +362,13 @@ def test_a_removal_of_addresses_that_cannot_be_read_is_refused():
         parse_patch(Kind.USER, body)
 
 
+def test_many_operations_with_many_alternatives_are_refused():
+    alternatives = " or ".join(f"type eq t{number}" for number in range(100))
+    operation = {"op": "add", "path": f"emails[{alternatives}].value", "value": "x@y"}
+    with pytest.raises(Refused, match="2000 changes"):
+        parse_patch(Kind.USER, patch(*[operation] * 30))
+
+
 @pytest.mark.parametrize("path", ["id", "meta", "schemas", "meta.created"])
 def test_read_only_attributes_are_dropped(path):
     write = parse_patch(Kind.USER, patch(replace(path, "x")))
