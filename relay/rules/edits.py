@@ -53,10 +53,20 @@ def _list(value: Json) -> list[Json]:
 
 def _appended(present: list[Json], added: list[Json]) -> Json:
     """New elements at the end; a new primary takes the mark from the old (section 3.5.2)."""
-    new = [item for item in added if item not in present]
+    known = set(map(_identity, present))
+    new = [item for item in added if _identity(item) not in known]
     if any(isinstance(item, dict) and item.get("primary") is True for item in new):
         present = [_not_primary(item) for item in present]
     return [*present, *new][-MAX_ELEMENTS:]
+
+
+def _identity(item: Json) -> frozenset[tuple[str, str]]:
+    """Equal for equal elements; their parts are scalars, which keeps a long array cheap."""
+    return (
+        frozenset((key, repr(value)) for key, value in item.items())
+        if isinstance(item, dict)
+        else frozenset()
+    )
 
 
 def _not_primary(item: Json) -> Json:
