@@ -10,6 +10,10 @@ from scripted_peer import Peer
 from relay.clock import SystemClock
 from relay.target import Endpoint, FixedToken, TargetClient
 
+# looptime asks the policy for a loop even in tests that are not asynchronous. Before any loop was
+# set, the policy answers by making one, which nobody closes: a ResourceWarning in some later test.
+asyncio.set_event_loop(None)
+
 
 @pytest.fixture
 def peer():

@@ -35,6 +35,9 @@ class Peer:
         for writer in self.writers:
             writer.transport.abort()
         await asyncio.gather(*self.tasks)
+        for writer in self.writers:
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 async def read_request(peer, reader):

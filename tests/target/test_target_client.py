@@ -127,28 +127,6 @@ async def test_a_tls_handshake_that_hangs_is_not_sent(peer, client):
             await target.send(CREATE, "a")
 
 
-async def test_waiting_in_vain_for_a_free_connection_is_not_sent(peer, client):
-    entered = asyncio.Event()
-
-    async def play(peer, reader, writer):
-        await read_request(peer, reader)
-        entered.set()
-        await reader.read()
-
-    async with (
-        peer(play) as server,
-        client(server.url, timeout_s=0.3, concurrency=1) as target,
-    ):
-        first = asyncio.create_task(target.send(CREATE, "a"))
-        await entered.wait()
-        with pytest.raises(NotSent):
-            await target.send(CREATE, "b")
-        with pytest.raises(MaybeSent):
-            await first
-
-    assert len(server.received) == 1
-
-
 async def test_a_reset_after_the_headers_left_is_maybe_sent(peer, client):
     async def play(peer, reader, writer):
         await reader.readuntil(b"\r\n\r\n")
