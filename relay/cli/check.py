@@ -28,8 +28,7 @@ def check(config: Path | None, as_json: bool, offline: bool) -> None:
     findings = examine(settings_of(config), offline=offline)
     for each in findings:
         if as_json:
-            row = {"level": each.level.value, "what": each.what, "detail": each.detail}
-            show_json(row)
+            show_json({"level": each.level.value, "what": each.what, "detail": each.detail})
         else:
             click.echo(str(each))
     sys.exit(Exit.TROUBLE if any(each.level == "FAIL" for each in findings) else Exit.OK)

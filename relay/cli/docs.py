@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from relay.cli.exits import Exit
+from relay.cli.root import HELP, scim_relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ def commands() -> str:
     """The page of commands: each one's own `--help`."""
     lines: list[str] = []
     for path, command in walk():
-        context = click.Context(command, info_name=f"scim-relay {path}")
+        context = click.Context(command, info_name=f"scim-relay {path}", help_option_names=HELP)
         with context.scope():
             text = inspect.cleandoc(command.get_help(context))
         lines += [f"## `scim-relay {path}`", "", "```text", text, "```", ""]
@@ -93,8 +94,6 @@ def commands() -> str:
 
 def walk() -> Iterator[tuple[str, click.Command]]:
     """Every command that is not hidden, subcommands after their group."""
-    from relay.cli.root import scim_relay
-
     context = click.Context(scim_relay)
     for name in scim_relay.list_commands(context):
         command = scim_relay.get_command(context, name)

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "status": ("relay.cli.status", "Show what a running relay is doing."),
     "token": ("relay.cli.token", "Make tokens for identity providers."),
 }
+HELP: Final = ["-h", "--help"]
 HIDDEN: Final = frozenset({"docs"})
 
 
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(rows)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": HELP})
 @click.version_option(__version__, prog_name="scim-relay")
 def scim_relay() -> None:
     """A durable SCIM relay between identity providers and Terraform Enterprise."""

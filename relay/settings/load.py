@@ -27,19 +27,14 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE: Final = f"{ENV_PREFIX}CONFIG"
 
 
-def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+def load(path: Path | None) -> Settings:
     """The settings of a file (None: of the environment alone), frozen and whole.
-
-    Args:
-        path: the TOML file.
-        environ: checked for unknown names; the process's own environment unless told.
 
     Raises:
         SettingsError: with one line for every problem, `key: problem; what would be right`.
     """
     data = {} if path is None else _read(path)
-    environment = os.environ if environ is None else environ
-    problems = unknown_variables(environment) + _secrets_in_file(data)
+    problems = unknown_variables(os.environ) + _secrets_in_file(data)
     problems += [
         f"{name}: unknown table; {_nearest(name, Settings.model_fields)}"
         for name in data
@@ -115,8 +110,14 @@ def _unreadable(error: EnvironmentUnreadable) -> str:
 
 
 def _follows(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
-    """Whether a fault only repeats others: a list that is too short because its items are wrong."""
+    """Whether a fault only repeats others.
+
+    So does a list that is too short because its items are wrong, and an unknown key that came
+    from an unknown variable.
+    """
     where = error["loc"]
+    if error["type"] == "extra_forbidden" and _variable(where) in os.environ:
+        return True
     return error["type"] == "too_short" and any(
         other["loc"][: len(where)] == where and other is not error for other in errors
     )
@@ -153,8 +154,13 @@ def _dotted(where: tuple[int | str, ...]) -> str:
 
 def _source(name: str, where: tuple[int | str, ...]) -> str:
     """The key, with the variable that overrode it if one did."""
-    variable = f"{ENV_PREFIX}{'__'.join(str(part) for part in where[:2])}".upper()
+    variable = _variable(where)
     return f"{name} (from {variable})" if variable in os.environ else name
+
+
+def _variable(where: tuple[int | str, ...]) -> str:
+    """The variable that sets a key."""
+    return f"{ENV_PREFIX}{'__'.join(str(part) for part in where[:2])}".upper()
 
 
 def _section(where: tuple[int | str, ...]) -> type[BaseModel]:

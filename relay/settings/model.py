@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from relay.settings.absent import not_built, stays_empty
 from relay.settings.kinds import (
     BaseUrl,
     Duration,
@@ -32,17 +33,6 @@ def key(default: Any, description: str, example: Any = None, **limits: Any) -> A
     """A documented key; `default` is written as the operator would, and validated."""
     examples = None if example is None else [example]
     return Field(default=default, description=description, examples=examples, **limits)
-
-
-def not_built(value: str) -> AfterValidator:
-    """Refuses a value of the design that this release does not carry out."""
-
-    def refuse(given: str) -> str:
-        if given == value:
-            raise ValueError(f'"{value}" is not built yet; leave the default')
-        return given
-
-    return AfterValidator(refuse)
 
 
 def contradiction(*problems: tuple[str, str]) -> PydanticCustomError:
@@ -173,17 +163,11 @@ class Target(Section):
         return self
 
 
-def _empty(value: str) -> str:
-    if value:
-        raise ValueError("the admin API is not built yet; leave it empty")
-    return value
-
-
 class AdminApi(Section):
     """TFE's admin API. Not built yet: both keys must stay empty."""
 
-    url: Annotated[str, AfterValidator(_empty)] = key("", "Not built yet.")
-    token_file: Annotated[str, AfterValidator(_empty)] = key("", "Not built yet.")
+    url: Annotated[str, AfterValidator(stays_empty)] = key("", "Not built yet.")
+    token_file: Annotated[str, AfterValidator(stays_empty)] = key("", "Not built yet.")
 
 
 class Store(Section):

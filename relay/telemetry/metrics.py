@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from relay import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PREFIX: Final = "scim_relay"
 _ANSWER_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
@@ -239,10 +239,8 @@ class Metrics:
 
     def observe(self, snapshot: Snapshot) -> None:
         """Set every gauge that mirrors the database, from one reading of it."""
-        for state, number in snapshot.queue.items():
-            self._queue.labels(state).set(number)
-        for hold, stands in snapshot.holds.items():
-            self._hold.labels(hold).set(stands)
+        _mirror(self._queue, snapshot.queue)
+        _mirror(self._hold, snapshot.holds)
         for name, gauge in self._gauges.items():
             gauge.set(getattr(snapshot, name))
 
@@ -258,12 +256,21 @@ class Metrics:
         return Gauge(f"{PREFIX}_{name}", meaning, labels, registry=self.registry)
 
 
+def _mirror(gauge: Gauge, values: Mapping[str, float]) -> None:
+    """Set the labelled series; one that is in no snapshot any more says 0, not its last value."""
+    for metric in gauge.collect():
+        for sample in metric.samples:
+            gauge.labels(**sample.labels).set(0)
+    for label, value in values.items():
+        gauge.labels(label).set(value)
+
+
 def described(metrics: Metrics) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     """Name as scraped, type, labels and meaning of every metric, sorted by name."""
-    collectors = {
-        id(each): each for each in vars(metrics.registry)["_names_to_collectors"].values()
-    }
-    for each in collectors.values():
-        (family,) = each.describe() if hasattr(each, "describe") else each.collect()
+    # prometheus-client lists neither its collectors nor their labels in public.
+    collectors = set(metrics.registry._names_to_collectors.values())  # noqa: SLF001
+    families = [(next(iter(each.collect())), each) for each in collectors]
+    for family, each in sorted(families, key=lambda pair: pair[0].name):
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
-        yield f"{family.name}{suffix}", family.type, each._labelnames, family.documentation
+        labels = tuple(getattr(each, "_labelnames", ()))
+        yield f"{family.name}{suffix}", family.type, labels, family.documentation

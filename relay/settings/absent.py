@@ -1,0 +1,23 @@
+"""Values of the design that this release does not carry out: refused by name, never ignored."""
+
+from __future__ import annotations
+
+from pydantic import AfterValidator
+
+
+def not_built(value: str) -> AfterValidator:
+    """Refuses a value of the design that this release does not carry out."""
+
+    def refuse(given: str) -> str:
+        if given == value:
+            raise ValueError(f'"{value}" is not built yet; leave the default')
+        return given
+
+    return AfterValidator(refuse)
+
+
+def stays_empty(value: str) -> str:
+    """Refuses any value for a key of the admin API."""
+    if value:
+        raise ValueError("the admin API is not built yet; leave it empty")
+    return value

@@ -1,0 +1,84 @@
+"""The control socket: who may open it may give orders, and nobody else."""
+
+import os
+import socket
+import stat
+
+import pytest
+
+from relay.errors import RelayError, SettingsError
+from relay.ops.client import ask
+from relay.ops.control import serve_control
+from relay.ops.errors import DaemonUnreachable, NotFound
+
+
+async def status(arguments):
+    return {"asked": arguments}
+
+
+async def missing(arguments):
+    raise NotFound(f"no change {arguments['change']}")
+
+
+async def refusing(arguments):
+    raise RelayError("cannot do it: held")
+
+
+ROUTES = {"status": status, "changes/show": missing, "refuse": refusing}
+
+
+async def test_a_question_gets_its_routes_answer(tmp_path):
+    path = tmp_path / "run" / "control.sock"
+
+    async with serve_control(path, ROUTES):
+        answer = await ask(path, "status", {"limit": 5})
+        modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)]
+
+    assert answer == {"asked": {"limit": 5}}
+    assert modes == [0o660, 0o750]
+    assert not path.exists()
+
+
+async def test_errors_come_back_as_what_they_are(tmp_path):
+    path = tmp_path / "control.sock"
+
+    async with serve_control(path, ROUTES):
+        with pytest.raises(NotFound, match="no change 7"):
+            await ask(path, "changes/show", {"change": 7})
+        with pytest.raises(RelayError, match="cannot do it: held"):
+            await ask(path, "refuse", {})
+
+
+async def test_without_a_daemon_the_client_names_the_socket(tmp_path):
+    with pytest.raises(DaemonUnreachable, match=r"control\.sock"):
+        await ask(tmp_path / "control.sock", "status", {})
+
+
+async def test_the_socket_of_a_dead_daemon_is_replaced(tmp_path):
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(os.fspath(path))
+
+    async with serve_control(path, ROUTES):
+        assert await ask(path, "status", {}) == {"asked": {}}
+
+
+async def test_the_socket_of_a_living_daemon_is_not_taken(tmp_path):
+    path = tmp_path / "control.sock"
+
+    async with serve_control(path, ROUTES):
+        with pytest.raises(SettingsError, match="another daemon answers"):
+            async with serve_control(path, ROUTES):
+                pass
+        assert await ask(path, "status", {}) == {"asked": {}}
+
+
+async def test_a_file_or_a_path_too_long_is_refused(tmp_path):
+    ordinary = tmp_path / "file"
+    ordinary.write_text("keep me")
+
+    for path, problem in ((ordinary, "not a socket"), (tmp_path / ("x" * 120), "longer than")):
+        with pytest.raises(SettingsError, match=problem):
+            async with serve_control(path, ROUTES):
+                pass
+    assert ordinary.read_text() == "keep me"
