@@ -54,7 +54,7 @@ def _keys(keys: dict[str, Any]) -> list[str]:
 
 
 def settings_for(sim: Simulator, folder: Path, **sections: dict[str, Any]) -> Settings:
-    return load(write_config(sim, folder, **sections), {})
+    return load(write_config(sim, folder, **sections))
 
 
 class Relay:
@@ -86,6 +86,18 @@ class Relay:
     async def free(self) -> None:
         """Wait until no hold stands."""
         await until(lambda: not self.parts.keeper.standing)
+
+    async def target_id(self, identifier: str) -> str | None:
+        """TFE's id of the resource that any of its ids names; None while TFE does not have it."""
+
+        def bound(tx: Any) -> Any:
+            return tx.value(
+                "SELECT target_id FROM resource"
+                " WHERE id = (SELECT resource FROM alias WHERE id = ?)",
+                (identifier,),
+            )
+
+        return await self.store.run(bound)
 
     async def counters(self) -> dict[str, int]:
         return dict((await self.store.snapshot()).counters)
