@@ -62,11 +62,8 @@ def _appended(present: list[Json], added: list[Json]) -> Json:
 
 def _identity(item: Json) -> frozenset[tuple[str, str]]:
     """Equal for equal elements; their parts are scalars, which keeps a long array cheap."""
-    return (
-        frozenset((key, repr(value)) for key, value in item.items())
-        if isinstance(item, dict)
-        else frozenset()
-    )
+    parts = item if isinstance(item, dict) else {"": item}
+    return frozenset((key, repr(value)) for key, value in parts.items())
 
 
 def _not_primary(item: Json) -> Json:
