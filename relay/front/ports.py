@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from relay.rules.types import Kind, Write
+    from relay.rules.types import JsonObject, Kind, Write
     from relay.store.records import Accepted, ListQuery, Page, Resource, Settlement
 
 
@@ -45,7 +45,15 @@ class Directory(Protocol):
     """
 
     def accept(
-        self, connection: str, write: Write, resource_id: str | None, /, *, patient: bool
+        self,
+        connection: str,
+        write: Write,
+        resource_id: str | None,
+        /,
+        *,
+        patient: bool,
+        strict: bool,
+        members: bool,
     ) -> Awaitable[Accepted]:
         """Put a write on disk and into the directory.
 
@@ -54,6 +62,9 @@ class Directory(Protocol):
             write: the request in normal form.
             resource_id: the id in the path; None for a creation.
             patient: the front would wait for TFE's answer.
+            strict: the client is never told success that TFE has not given, so that it waits for
+                whatever is not settled yet.
+            members: the answer shows the roster.
 
         Raises:
             Refused: it can never succeed (400, 404, 409, 413).
@@ -78,6 +89,10 @@ class Directory(Protocol):
 
     def get(self, kind: Kind, resource_id: str, /, *, members: bool) -> Awaitable[Resource | None]:
         """One resource by any id it was ever given; with its roster if `members`."""
+        ...
+
+    def why_missing(self, kind: Kind, resource_id: str, /) -> Awaitable[JsonObject | None]:
+        """TFE's refusal (`status`, `detail`) of the creation that minted this id, or None."""
         ...
 
     def list(self, kind: Kind, query: ListQuery, /) -> Awaitable[Page]:

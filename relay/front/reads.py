@@ -44,8 +44,16 @@ class Reads:
             asked.kind, resource_id, members=asked.query.wants_members
         )
         if resource is None:
-            raise Refused(404, f"{asked.kind} {resource_id} not found")
+            raise Refused(404, await self._why_missing(asked.kind, resource_id))
         return found(rendered(resource, asked.base_url, asked.query))
+
+    async def _why_missing(self, kind: Kind, resource_id: str) -> str:
+        """A parked creation's id answers 404 with TFE's words (semantics S5)."""
+        reason = await self._directory.why_missing(kind, resource_id)
+        missing = f"{kind.value} {resource_id} not found"
+        if reason is None:
+            return missing
+        return f"{missing}: Terraform Enterprise refused to create it: {reason.get('detail')}"
 
     async def list(self, asked: Asked) -> Answer:
         """A page of Users or Groups.

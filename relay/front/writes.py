@@ -9,22 +9,29 @@ there as well; authentik, which needs the roster, reads it by GET.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from relay.errors import NotKnown, Unavailable
 from relay.front.answers import Answer, encoded, of_outage, refused
 from relay.front.ports import Directory, Source
 from relay.front.render import location_of, rendered
-from relay.front.settings import AnswerMode, Connection, FrontSettings
+from relay.front.settings import AnswerMode, FrontSettings
 from relay.rules import dialect
 from relay.rules.types import Kind, Verb, Write
 from relay.store.records import Accepted, ChangeState, Resource, Settlement
+from relay.telemetry import events
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from relay.front.asked import Asked
     from relay.front.imports import Completer
 
-_STRICT_WAIT_S = 2.0  # a strict connection waits even if `answer.wait` is 0
+log = structlog.get_logger(__name__)
+
+_STRICT_WAIT_S: Final = 2.0  # a strict connection waits even if `answer.wait` is 0
 
 
 class Writes:
@@ -44,43 +51,51 @@ class Writes:
             Unavailable: it cannot be put on disk now.
         """
         write = parsed_write(asked)
-        accepted = await self._accept(asked.connection, write, asked.route.id)
-        settlement = await self._wait(asked.connection, accepted)
+        accepted = await self._accept(asked, write)
+        log.debug(
+            events.CHANGE_ACCEPTED,
+            connection=asked.connection.name,
+            change=accepted.change,
+            verb=write.verb.value,
+            kind=write.kind.value,
+            resource=None if accepted.resource is None else accepted.resource.public_id,
+        )
+        if not accepted.wait:
+            return await self._told(asked, write, accepted, None)
+        settlement = await self._wait(accepted.change)
+        if settlement is None and _strict(asked):
+            return self._not_yet(accepted)
         if settlement is not None and settlement.state is not ChangeState.DELIVERED:
             return _refused_by_target(settlement, accepted)
-        if settlement is None and asked.connection.answer is AnswerMode.STRICT:
-            return self._not_yet(accepted)
         return await self._told(asked, write, accepted, settlement)
 
-    async def _accept(
-        self, connection: Connection, write: Write, resource_id: str | None
-    ) -> Accepted:
-        patient = self._wait_s > 0 or connection.answer is AnswerMode.STRICT
-        accept = self._directory.accept
+    async def _accept(self, asked: Asked, write: Write) -> Accepted:
         try:
-            return await accept(connection.name, write, resource_id, patient=patient)
+            return await self._put_on_disk(asked, write)
         except NotKnown as miss:
             if not self._completer.needed:
                 raise
             await self._completer.fetch_all(miss)
-        return await accept(connection.name, write, resource_id, patient=patient)
+        return await self._put_on_disk(asked, write)
 
-    async def _wait(self, connection: Connection, accepted: Accepted) -> Settlement | None:
-        """TFE's answer if it comes in time; None: the directory's stands (A2).
+    def _put_on_disk(self, asked: Asked, write: Write) -> Awaitable[Accepted]:
+        return self._directory.accept(
+            asked.connection.name,
+            write,
+            asked.route.id,
+            patient=self._wait_s > 0,
+            strict=_strict(asked),
+            members=_shows_members(asked, write),
+        )
 
-        A strict connection always waits: only TFE's word counts for it.
-        """
-        wait_s = self._wait_s
-        if connection.answer is AnswerMode.STRICT:
-            wait_s = wait_s or _STRICT_WAIT_S
-        elif not accepted.wait:
-            return None
+    async def _wait(self, change: int) -> Settlement | None:
+        """TFE's answer if it comes in time; None: the directory's stands (A2)."""
         try:
-            return await self._first_answer(accepted.change, wait_s)
+            return await self._first_answer(change, self._wait_s or _STRICT_WAIT_S)
         except asyncio.CancelledError:
-            # The client has gone. The note is on the writer's queue before the first suspension, so
-            # that a second cancellation cannot lose it.
-            await self._directory.client_gone(accepted.change)
+            # The client has gone. The store keeps the note before its first suspension, so that a
+            # second cancellation cannot lose it.
+            await self._directory.client_gone(change)
             raise
 
     async def _first_answer(self, change: int, wait_s: float) -> Settlement | None:
@@ -113,7 +128,7 @@ class Writes:
 
     async def _with_members(self, asked: Asked, write: Write, resource: Resource) -> Resource:
         """The resource as the answer shows it; a roster is read only if it is shown."""
-        if write.kind is Kind.USER or not _shows_members(asked, write):
+        if not _shows_members(asked, write):
             return without_members(resource)
         if resource.members is not None:
             return resource
@@ -152,7 +167,13 @@ def without_members(resource: Resource) -> Resource:
     )
 
 
+def _strict(asked: Asked) -> bool:
+    return asked.connection.answer is AnswerMode.STRICT
+
+
 def _shows_members(asked: Asked, write: Write) -> bool:
+    if write.kind is Kind.USER:
+        return False
     if write.verb is Verb.PATCH:
         return asked.query.names_members
     return asked.query.wants_members

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from relay.errors import Refused, Unavailable
+from relay.errors import NotKnown, Refused, Unavailable
 from relay.front.front import Front
 from relay.front.server import serve_front
 from relay.front.settings import AnswerMode, Connection, FrontSettings
 from relay.rules.shadow import apply
-from relay.rules.types import Kind, MemberOp, Verb, Write
+from relay.rules.types import JsonObject, Kind, MemberOp, Verb, Write
 from relay.settings.kinds import Address
 from relay.store.records import (
     Accepted,
@@ -61,11 +61,13 @@ class FakeDirectory:
 
     def __init__(self) -> None:
         self.resources: dict[tuple[Kind, str], Resource] = {}
+        self.refusals: dict[tuple[Kind, str], JsonObject] = {}
         self.wait = False
         self.failure: Exception | None = None
         self.stuck: asyncio.Event | None = None
         self.changes: dict[int, asyncio.Future[Settlement]] = {}
         self.accepted: list[tuple[str, Write, bool]] = []
+        self.entered = asyncio.Event()
         self.waiting = asyncio.Event()
         self.answered_changes: list[int] = []
         self.gone = asyncio.Event()
@@ -73,16 +75,28 @@ class FakeDirectory:
         self.roster_reads = 0
 
     async def accept(
-        self, connection: str, write: Write, resource_id: str | None, /, *, patient: bool
+        self,
+        connection: str,
+        write: Write,
+        resource_id: str | None,
+        /,
+        *,
+        patient: bool,
+        strict: bool,
+        members: bool,
     ) -> Accepted:
+        self.entered.set()
         if self.stuck is not None:
             await self.stuck.wait()
         self._fail()
         resource = self._apply(write, resource_id)
         self.accepted.append((connection, write, patient))
+        if resource is not None:
+            self.roster_reads += members
+            resource = _shown(resource, members=members)
         change = len(self.accepted)
         self.changes[change] = asyncio.get_running_loop().create_future()
-        return Accepted(change, resource, wait=self.wait and patient)
+        return Accepted(change, resource, wait=self.wait and (patient or strict))
 
     def settle(self, change: int, settlement: Settlement) -> None:
         self.changes[change].set_result(settlement)
@@ -107,6 +121,9 @@ class FakeDirectory:
         self.roster_reads += members
         resource = self.resources.get((kind, resource_id))
         return None if resource is None else _shown(resource, members=members)
+
+    async def why_missing(self, kind: Kind, resource_id: str, /) -> JsonObject | None:
+        return self.refusals.get((kind, resource_id))
 
     async def list(self, kind: Kind, query: ListQuery, /) -> Page:
         self._fail()
@@ -149,14 +166,14 @@ class FakeDirectory:
             return self._create(write)
         key = (write.kind, resource_id or "")
         if key not in self.resources:
-            raise Refused(404, f"{write.kind} {resource_id} not found")
+            raise NotKnown(write.kind, [key[1]], f"{write.kind} {resource_id} not found")
         if write.verb is Verb.DELETE:
             del self.resources[key]
             return None
         before = self.resources[key]
         after = replace(before, shadow=apply(write, before.shadow))
         self.resources[key] = replace(after, members=self._roster(write, before.members or ()))
-        return replace(after, members=None)
+        return self.resources[key]
 
     def _create(self, write: Write) -> Resource:
         shadow = apply(write, None)
@@ -164,10 +181,11 @@ class FakeDirectory:
         if any(_equals(one, (write.kind.name_attribute, name)) for one in self.resources.values()):
             raise Refused(409, f"{name} is taken", "uniqueness")
         public_id = f"{write.kind.value.lower()}-{len(self.resources) + 1}"
-        self.add(write.kind, public_id, **shadow)
         key = (write.kind, public_id)
+        row = len(self.resources) + 1
+        self.resources[key] = Resource(row, write.kind, public_id, shadow, 0.0, 0.0)
         self.resources[key] = replace(self.resources[key], members=self._roster(write, ()))
-        return replace(self.resources[key], members=None)
+        return self.resources[key]
 
     def _roster(self, write: Write, before: tuple[Member, ...]) -> tuple[Member, ...] | None:
         if write.kind is Kind.USER:
@@ -181,7 +199,7 @@ class FakeDirectory:
                     roster.pop(one, None)
                     continue
                 if (Kind.USER, one) not in self.resources:
-                    raise Refused(404, f"User {one} not found")
+                    raise NotKnown(Kind.USER, [one], f"User {one} not found")
                 roster[one] = Member(one, f"name of {one}")
         return tuple(roster.values())
 
