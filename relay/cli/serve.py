@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 def serve(config: Path | None) -> None:
     """Run the relay until it is told to stop by SIGTERM or SIGINT."""
     settings = settings_of(config)
-    from relay import app
+    from relay.app import run
 
-    sys.exit(app.run(settings))
+    sys.exit(run(settings))
