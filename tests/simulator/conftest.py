@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import orjson
@@ -11,6 +12,10 @@ from relay.simulator.behaviour import RateLimit, SimulatorSettings
 from relay.simulator.log import Arrival
 from relay.simulator.service import Reply, Service
 from relay.simulator.tfe import Tfe
+
+# pytest-asyncio asks for the main thread's loop before the first test; where none was ever set,
+# Python 3.11 makes one that nobody closes, and its ResourceWarning fails whichever test is next.
+asyncio.set_event_loop(None)
 
 
 class TurnedClock:

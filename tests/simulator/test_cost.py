@@ -32,9 +32,7 @@ def test_a_user_that_left_its_groups_is_deleted_without_touching_them(tfe):
     group = tfe.directory.groups.named("G")[0]
     roster = tfe.directory.roster(group)
     roster.remove(ids[0])
-    left = tfe.directory.update_group(
-        group, type(group.fields)("g", None, dict(roster.members))
-    )
+    left = tfe.directory.update_group(group, type(group.fields)("g", None, dict(roster.members)))
 
     tfe.directory.delete_user(ids[0])
 
@@ -48,7 +46,7 @@ def test_the_log_forgets_the_oldest_past_its_bound(clock, monkeypatch):
     log.finish(serials[0], 200)
 
     assert serials[2:] == [entry.serial for entry in log.entries()]
-    assert [None] * 3 == [entry.status for entry in log.entries()]
+    assert [entry.status for entry in log.entries()] == [None] * 3
 
 
 def test_the_densest_window_is_half_open():

@@ -60,9 +60,9 @@ async def test_a_status_carries_the_words_and_the_retry_after_it_was_given(call,
     scim = await call("GET", "/Users")
     proxy = await call("GET", "/Users")
 
-    assert (409, "uniqueness", "no") == (*scim.error, scim.json["detail"])
+    assert (*scim.error, scim.json["detail"]) == (409, "uniqueness", "no")
     assert scim.reply.headers["Retry-After"] == "Wed, 21 Oct 2026 07:28:00 GMT"
-    assert (503, "text/html") == (proxy.status, proxy.reply.headers["Content-Type"])
+    assert (proxy.status, proxy.reply.headers["Content-Type"]) == (503, "text/html")
 
 
 async def test_a_rule_meets_only_what_it_matches_after_a_skip_and_so_often(call, tfe):
@@ -90,14 +90,14 @@ async def test_without_a_count_a_rule_acts_until_it_is_removed(call, tfe):
     tfe.faults.remove(rule.ident)
     after = (await call("GET", "/Schemas")).status
 
-    assert ([500] * 3, 200, 3) == (before, after, rule.met)
+    assert (before, after, rule.met) == ([500] * 3, 200, 3)
 
 
 async def test_the_first_rule_that_acts_is_the_only_one(call, tfe):
     tfe.faults.add(Fault(kind=FaultKind.STATUS, status=500))
     tfe.faults.add(Fault(kind=FaultKind.STATUS, status=502))
 
-    assert [500, 502, 200] == [(await call("GET", "/Users")).status for _ in range(3)]
+    assert [(await call("GET", "/Users")).status for _ in range(3)] == [500, 502, 200]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ async def test_a_created_group_is_returned_in_exactly_tfes_shape(call, people):
     ],
 )
 async def test_a_malformed_group_is_a_400(call, body):
-    assert (400, "invalidValue") == (await call("POST", "/Groups", body)).error
+    assert (await call("POST", "/Groups", body)).error == (400, "invalidValue")
 
 
 async def test_a_group_name_is_unique_without_regard_to_case(call):
@@ -61,13 +61,13 @@ async def test_a_group_name_is_unique_without_regard_to_case(call):
     put = await call("PUT", f"/Groups/{other}", name)
     patched = await call.patch(f"/Groups/{other}", {"op": "Replace", "value": name})
 
-    assert [(409, "uniqueness")] * 3 == [created.error, put.error, patched.error]
+    assert [created.error, put.error, patched.error] == [(409, "uniqueness")] * 3
 
 
 async def test_a_reserved_name_is_a_409(call, tfe):
     tfe.behave(replace(tfe.behaviour, reserved_group_names=frozenset({"owners"})))
 
-    assert (409, "uniqueness") == (await call("POST", "/Groups", {"displayName": "Owners"})).error
+    assert (await call("POST", "/Groups", {"displayName": "Owners"})).error == (409, "uniqueness")
 
 
 async def test_an_unknown_member_is_a_404_wherever_it_is_named_and_nothing_changes(call, people):
@@ -81,7 +81,7 @@ async def test_an_unknown_member_is_a_404_wherever_it_is_named_and_nothing_chang
         await call.patch(f"/Groups/{group}", {"op": "Replace", "path": "members", "value": nested}),
     ]
 
-    assert [404] * 4 == [answer.status for answer in answers]
+    assert [answer.status for answer in answers] == [404] * 4
     assert people[:1] == await call.members(group)
     assert (await call("GET", "/Groups", count=0)).json["totalResults"] == 1
 
@@ -93,8 +93,8 @@ async def test_a_put_is_the_whole_roster_and_leaves_what_it_does_not_name(call, 
     one = await call("PUT", f"/Groups/{group}", {"members": [{"value": people[2]}]})
     none = await call("PUT", f"/Groups/{group}", {"members": []})
 
-    assert [3, 1, 0] == [len(answer.json["members"]) for answer in (left, one, none)]
-    assert ("staff", "x") == (none.json["displayName"], none.json["externalId"])
+    assert [len(answer.json["members"]) for answer in (left, one, none)] == [3, 1, 0]
+    assert (none.json["displayName"], none.json["externalId"]) == ("staff", "x")
 
 
 async def test_one_add_takes_any_number_of_members_and_repeats_are_harmless(call, people):
@@ -109,7 +109,9 @@ async def test_one_add_takes_any_number_of_members_and_repeats_are_harmless(call
 async def test_a_removal_names_one_member_and_that_it_was_none_is_no_error(call, people):
     group = await call.group("crew", people[:2])
 
-    answer = await call.patch(f"/Groups/{group}", remove(people[0]), remove(people[2]), remove("no"))
+    answer = await call.patch(
+        f"/Groups/{group}", remove(people[0]), remove(people[2]), remove("no")
+    )
 
     assert answer.status == 200
     assert [people[1]] == await call.members(group)
@@ -132,8 +134,8 @@ async def test_replace_sets_name_external_id_and_members_with_or_without_a_path(
     )
     second = (await call("GET", f"/Groups/{group}")).json
 
-    assert ("staff", "y", 1) == (first["displayName"], first["externalId"], len(first["members"]))
-    assert ("ops", []) == (second["displayName"], second["members"])
+    assert (first["displayName"], first["externalId"], len(first["members"])) == ("staff", "y", 1)
+    assert (second["displayName"], second["members"]) == ("ops", [])
     assert "externalId" not in second
 
 
@@ -173,7 +175,7 @@ async def test_deleting_a_group_is_a_204_whether_or_not_it_exists(call, people):
 
     answers = [await call("DELETE", f"/Groups/{ident}") for ident in (group, group, "none")]
 
-    assert [204] * 3 == [answer.status for answer in answers]
+    assert [answer.status for answer in answers] == [204] * 3
     assert (await call("GET", f"/Groups/{group}")).status == 404
     assert (await call("DELETE", f"/Users/{people[0]}")).status == 204
 
@@ -204,3 +206,23 @@ async def test_a_member_is_displayed_by_its_user_name_of_now(call, people):
     answer = await call("GET", f"/Groups/{group}")
 
     assert answer.json["members"] == [{"value": people[0], "display": "lady"}]
+
+
+async def test_a_put_sets_the_external_id_it_names_and_clears_it_with_null(call):
+    group = await call.group("crew", externalId="x")
+
+    named = await call("PUT", f"/Groups/{group}", {"externalId": "y"})
+    cleared = await call("PUT", f"/Groups/{group}", {"externalId": None})
+
+    assert named.json["externalId"] == "y"
+    assert "externalId" not in cleared.json
+
+
+async def test_a_patch_that_changes_nothing_leaves_last_modified(call, clock, people):
+    group = await call.group("crew", people)
+    before = (await call("GET", f"/Groups/{group}")).json
+    clock.turn(5)
+
+    answer = await call.patch(f"/Groups/{group}", add(*people))
+
+    assert (answer.status, answer.json) == (200, before)

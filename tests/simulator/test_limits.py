@@ -38,7 +38,7 @@ async def test_a_group_has_a_thousand_members_and_not_one_more(call, thousand):
         await call.patch(f"/Groups/{full}", {"op": "Replace", "value": every}),
     ]
 
-    assert [413] * 4 == [answer.status for answer in answers]
+    assert [answer.status for answer in answers] == [413] * 4
     assert thousand[:1_000] == await call.members(full)
 
 
@@ -50,7 +50,7 @@ async def test_the_member_limit_holds_after_each_operation_of_a_request(call, th
     too_early = await call.patch(f"/Groups/{full}", join, leave)
     in_order = await call.patch(f"/Groups/{full}", leave, join)
 
-    assert (413, 200) == (too_early.status, in_order.status)
+    assert (too_early.status, in_order.status) == (413, 200)
     assert thousand[1:] == await call.members(full)
 
 
@@ -61,7 +61,7 @@ async def test_a_patch_has_a_hundred_operations_and_not_one_more(call):
     most = await call.patch(f"/Users/{ident}", *[operation] * 100)
     more = await call.patch(f"/Users/{ident}", *[operation] * 101)
 
-    assert (200, 400) == (most.status, more.status)
+    assert (most.status, more.status) == (200, 400)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_a_patch_has_a_hundred_operations_and_not_one_more(call):
 async def test_a_patch_that_is_no_patch_message_is_invalid_syntax(call, body):
     ident = await call.user()
 
-    assert (400, "invalidSyntax") == (await call("PATCH", f"/Users/{ident}", body)).error
+    assert (await call("PATCH", f"/Users/{ident}", body)).error == (400, "invalidSyntax")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -97,7 +97,7 @@ async def test_a_body_has_a_million_bytes_and_not_one_more(call, method):
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b'{"userName":NaN}', b"\xff"])
 async def test_a_body_that_is_no_json_object_is_invalid_syntax(call, body):
-    assert (400, "invalidSyntax") == (await call("POST", "/Users", body)).error
+    assert (await call("POST", "/Users", body)).error == (400, "invalidSyntax")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ async def test_pages_are_cut_as_documented(call, tfe, query, start, names):
 
 @pytest.mark.parametrize("name", ["count", "startIndex"])
 async def test_a_page_that_is_no_number_is_a_400(call, name):
-    assert (400, "invalidValue") == (await call("GET", "/Groups", **{name: "x"})).error
+    assert (await call("GET", "/Groups", **{name: "x"})).error == (400, "invalidValue")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ async def test_documented_filters_find_names_without_and_external_ids_with_case(
     ],
 )
 async def test_any_other_filter_is_a_400(call, path, text):
-    assert (400, "invalidFilter") == (await call("GET", path, filter=text)).error
+    assert (await call("GET", path, filter=text)).error == (400, "invalidFilter")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ async def test_discovery_answers_with_a_token_even_while_paused(call, tfe, path)
     unknown = await call("GET", path, token="none")
     written = await call("POST", path, {})
 
-    assert [200, 401, 405] == [known.status, unknown.status, written.status]
+    assert [known.status, unknown.status, written.status] == [200, 401, 405]
     assert known.json["schemas"]
 
 

@@ -166,10 +166,10 @@ async def test_faults_are_added_listed_released_and_removed_over_the_control_api
     _, one = await control(http, sim, "DELETE", "faults/1")
     _, none = await control(http, sim, "DELETE", "faults")
 
-    assert [1, 2] == [rule["id"] for rule in listed["rules"]]
-    assert [0, 1] == [rule["met"] for rule in progressed["rules"]]
+    assert [rule["id"] for rule in listed["rules"]] == [1, 2]
+    assert [rule["met"] for rule in progressed["rules"]] == [0, 1]
     assert released[0] == 200
-    assert [2] == [rule["id"] for rule in one["rules"]]
+    assert [rule["id"] for rule in one["rules"]] == [2]
     assert none["faults"] == 0
 
 
@@ -205,8 +205,8 @@ async def test_the_log_is_read_with_filters_and_cleared(sim, http):
     await control(http, sim, "DELETE", "log")
     _, cleared = await control(http, sim, "GET", "log")
 
-    assert [1, 2] == [entry["serial"] for entry in users["entries"]]
-    assert [3, 4] == [entry["serial"] for entry in later["entries"]]
+    assert [entry["serial"] for entry in users["entries"]] == [1, 2]
+    assert [entry["serial"] for entry in later["entries"]] == [3, 4]
     assert later["max_in_window"] == 3
     assert cleared == {"max_in_window": 0, "entries": []}
 

@@ -14,7 +14,13 @@ from click.testing import CliRunner
 
 from relay.cli.simulate import simulate
 
-COMMAND = (sys.executable, "-c", "from relay.cli.simulate import simulate; simulate()", "--port", "0")
+COMMAND = (
+    sys.executable,
+    "-c",
+    "from relay.cli.simulate import simulate; simulate()",
+    "--port",
+    "0",
+)
 
 
 async def started(*options, env=None):

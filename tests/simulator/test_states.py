@@ -88,7 +88,7 @@ async def test_several_tokens_may_live_at_once_until_each_is_revoked(call, tfe):
     third = tfe.rotate_token()
     rest = [(await call("GET", "/Users", token=token)).status for token in (second, third)]
 
-    assert [[200, 200], [401, 200], [401, 200]] == [both, one, rest]
+    assert [both, one, rest] == [[200, 200], [401, 200], [401, 200]]
 
 
 async def test_a_token_ends_when_its_lifetime_does(call, tfe, clock):
@@ -146,5 +146,5 @@ async def test_a_patch_answers_without_a_body_only_if_told_so(call, tfe):
 
     answer = await call.patch(f"/Users/{ident}", {"op": "Replace", "value": {"active": False}})
 
-    assert (204, b"") == (answer.status, answer.reply.body)
+    assert (answer.status, answer.reply.body) == (204, b"")
     assert (await call("GET", f"/Users/{ident}")).json["active"] is False

@@ -68,8 +68,8 @@ async def test_a_user_that_lacks_something_or_has_a_wrong_type_is_refused(call, 
     ident = await call.user("bob")
     replaced = await call("PUT", f"/Users/{ident}", body)
 
-    assert (400, "invalidValue") == created.error
-    assert (400, "invalidValue") == replaced.error
+    assert created.error == (400, "invalidValue")
+    assert replaced.error == (400, "invalidValue")
     assert len(tfe.directory.users) == 1
 
 
@@ -89,17 +89,21 @@ async def test_a_user_name_is_unique_without_regard_to_case(call, name):
     emails = [{"value": "other@x"}]
     created = await call("POST", "/Users", {"userName": name, "emails": emails})
     put = await call("PUT", f"/Users/{other}", {"userName": name, "emails": emails})
-    patched = await call.patch(f"/Users/{other}", {"op": "Replace", "path": "userName", "value": name})
+    patched = await call.patch(
+        f"/Users/{other}", {"op": "Replace", "path": "userName", "value": name}
+    )
 
-    assert [(409, "uniqueness")] * 3 == [created.error, put.error, patched.error]
+    assert [created.error, put.error, patched.error] == [(409, "uniqueness")] * 3
 
 
 async def test_a_user_may_change_the_capitals_of_its_own_name(call):
     ident = await call.user("ada")
 
-    answer = await call.patch(f"/Users/{ident}", {"op": "Replace", "path": "userName", "value": "ADA"})
+    answer = await call.patch(
+        f"/Users/{ident}", {"op": "Replace", "path": "userName", "value": "ADA"}
+    )
 
-    assert (200, "ADA") == (answer.status, answer.json["userName"])
+    assert (answer.status, answer.json["userName"]) == (200, "ADA")
 
 
 async def test_the_manual_user_of_the_same_address_is_linked(call, tfe):
@@ -118,7 +122,7 @@ async def test_a_put_without_active_leaves_it_and_without_external_id_clears_it(
     answer = await call("PUT", f"/Users/{ident}", {"userName": "eve", "emails": EMAILS})
 
     assert answer.status == 200
-    assert (False, "eve") == (answer.json["active"], answer.json["userName"])
+    assert (answer.json["active"], answer.json["userName"]) == (False, "eve")
     assert "externalId" not in answer.json
 
 
@@ -236,7 +240,7 @@ async def test_a_deleted_user_leaves_its_groups_and_its_tfe_user_suspended(call,
 
     answer = await call("DELETE", f"/Users/{ada}")
 
-    assert (204, b"") == (answer.status, answer.reply.body)
+    assert (answer.status, answer.reply.body) == (204, b"")
     assert [[bob]] * 3 == [await call.members(group) for group in groups]
     assert tfe.directory.accounts.get("ada").suspended
     assert (await call("DELETE", f"/Users/{ada}")).status == 404
