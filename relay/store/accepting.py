@@ -7,8 +7,10 @@ Carries A3 (the transaction holds all that delivery needs), A4 (a repeated POST 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import orjson
 
 from relay.errors import NotKnown, ParkedBefore, Refused, Unavailable
 from relay.rules import shadow as shadows
@@ -326,9 +328,7 @@ def insert_change(
 
 def digest_of(write: Write) -> str:
     """A create's fingerprint in normal form: it tells a repetition from another request (A1)."""
-    return hashlib.sha256(
-        to_json([asdict(write)["edits"], asdict(write)["members"]]).encode()
-    ).hexdigest()
+    return hashlib.sha256(orjson.dumps([write.edits, write.members])).hexdigest()
 
 
 def finish(

@@ -33,6 +33,8 @@ class Idle:
     next_due: float | None
 
 
+VERIFY_AGAIN_S: Final = 120.0
+
 FAIR_TURN: Final = 10
 """Each tenth slot goes to the oldest lane without a revocation (H2)."""
 
@@ -72,7 +74,7 @@ def _next_due(tx: Transaction) -> float | None:
 def _choose(tx: Transaction, *, fair: bool) -> int | None:
     if fair:
         row: int | None = tx.value(
-            "SELECT resource FROM lane WHERE state = 'ready' AND urgency = 1 ORDER BY first LIMIT 1"
+            "SELECT resource FROM lane WHERE state = 'ready' AND urgency > 0 ORDER BY first LIMIT 1"
         )
         if row is not None:
             return row
@@ -227,7 +229,8 @@ def _verification(tx: Transaction) -> Claim | None:
     if resource.target_id is None:
         tx.run("DELETE FROM verification WHERE resource = ?", (row,))
         return _verification(tx)
-    tx.run("DELETE FROM verification WHERE resource = ?", (row,))
+    # It stays due until it succeeds: asked again later if this attempt brings nothing.
+    tx.run("UPDATE verification SET due = ? WHERE resource = ?", (tx.now + VERIFY_AGAIN_S, row))
     return _read_back(tx, resource, Purpose.VERIFY)
 
 

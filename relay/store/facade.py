@@ -165,10 +165,12 @@ class Store:
         if self._writer.waiting > MAX_WAITING:
             raise Unavailable("too many writes are waiting for the disk", retry_after_s=10)
         request = Accepting(connection, write, resource_id, patient, strict, members)
+        future = self._writer.submit(lambda tx: accepting.accept(tx, request, self._settings.rules))
         try:
-            accepted = await self._writer.submit(
-                lambda tx: accepting.accept(tx, request, self._settings.rules)
-            )
+            accepted = await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(self._abandoned)
+            raise
         except ParkedBefore as error:
             resource, key = error.resource, error.key
             self._writer.submit_lazily(lambda tx: parking.mark_told(tx, resource, key))
@@ -176,8 +178,25 @@ class Store:
         self.work.set()
         return accepted
 
+    def _abandoned(self, future: asyncio.Future[Accepted]) -> None:
+        """The client went while its write was being committed: it is kept, nobody waits (A2)."""
+        if not future.cancelled() and future.exception() is None:
+            change = future.result().change
+            self._writer.submit_lazily(lambda tx: answering.by_nobody(tx, change))
+
+    def give_up(self) -> None:
+        """A hold was raised: TFE's answer will not come soon, so nobody waits for it."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(TimeoutError("a hold was raised"))
+        self._waiting.clear()
+
     async def settlement(self, change: int) -> Settlement:
-        """Wait until TFE's answer settled a change that `accept` said may be waited for."""
+        """Wait until TFE's answer settled a change that `accept` said may be waited for.
+
+        Raises:
+            TimeoutError: a hold was raised meanwhile.
+        """
         future = self._waiting.get(change)
         if future is None:
             future = asyncio.get_running_loop().create_future()

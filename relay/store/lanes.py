@@ -22,6 +22,8 @@ WAIT_FOR_MEMBERS_S: Final = 5.0
 
 URGENT: Final = 0
 NORMAL: Final = 1
+UNFOLDING: Final = 2
+"""A refused plan that is being taken apart goes last (S7)."""
 
 
 def touch(tx: Transaction, resource: ResourceRow, change: int) -> None:
@@ -60,7 +62,22 @@ def refresh(tx: Transaction, resource: ResourceRow) -> None:
     due = max(soonest, 0.0 if urgent else _rest(tx, resource, since, lane[2]))
     state = "ready" if due <= tx.now else "resting"
     _set(tx, resource.id, state, urgent=urgent, first=first, due=due, behind=holder)
+    if not urgent:
+        _yield_while_unfolding(tx, resource.id)
     tx.outbox.work = True
+
+
+def _yield_while_unfolding(tx: Transaction, resource: int) -> None:
+    if not tx.value("SELECT unfolding FROM lane WHERE resource = ?", (resource,)):
+        return
+    parts = tx.one(
+        "SELECT 1 FROM effect WHERE resource = ? AND state = 'open' AND slice > 0 LIMIT 1",
+        (resource,),
+    )
+    tx.run(
+        "UPDATE lane SET unfolding = ?, urgency = ? WHERE resource = ?",
+        (parts is not None, UNFOLDING if parts else NORMAL, resource),
+    )
 
 
 def ensure(tx: Transaction, resource: ResourceRow) -> None:

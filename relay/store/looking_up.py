@@ -134,6 +134,8 @@ def read_back(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> N
         return
     doubt = tx.value("SELECT doubt FROM lane WHERE resource = ?", (claim.resource,))
     _clear(tx, claim.resource)
+    if claim.purpose is Purpose.VERIFY:
+        tx.run("DELETE FROM verification WHERE resource = ?", (claim.resource,))
     if not adopting.confirm(tx, claim.resource, resource):
         return
     if claim.purpose is Purpose.READ and doubt == "missing":

@@ -48,6 +48,7 @@ CREATE TABLE resource (
 CREATE INDEX resource_name ON resource (kind, name_key, state);
 CREATE INDEX resource_external ON resource (kind, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX resource_email ON resource (email COLLATE NOCASE) WHERE email IS NOT NULL;
+CREATE INDEX resource_parked ON resource (kind, name_key) WHERE state = 'parked';
 CREATE INDEX resource_listed ON resource (kind, id) WHERE state = 'live';
 CREATE INDEX resource_confirmed ON resource (kind, c_name_key) WHERE c_name_key IS NOT NULL;
 CREATE INDEX resource_sent ON resource (kind, sent_name_key) WHERE sent_name_key IS NOT NULL;

@@ -246,8 +246,10 @@ def _strike(tx: Transaction, resource: int, *, charge: bool) -> tuple[int, float
             " WHERE resource = ?",
             (tx.now, resource),
         )
-    strikes, struck = tx.one("SELECT strikes, struck FROM lane WHERE resource = ?", (resource,))
-    return strikes, struck
+    row: tuple[int, float] | None = tx.one(
+        "SELECT strikes, struck FROM lane WHERE resource = ?", (resource,)
+    )
+    return row or (0, tx.now)  # a verification has no lane of its own
 
 
 def _back_off(tx: Transaction, resource: int, failures: int, unit: float) -> None:
