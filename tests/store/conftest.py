@@ -1,0 +1,10 @@
+"""A lab: store, delivery's decisions and the stand-in, without sockets."""
+
+import pytest
+from support.lab import lab_in
+
+
+@pytest.fixture
+async def lab(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        yield lab
