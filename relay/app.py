@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay import __version__
-from relay.clock import Clock, RandomIds, SystemClock, system_rng
+from relay.clock import RandomIds, SystemClock, system_rng
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
 from relay.delivery.importer import Importer
@@ -34,6 +33,7 @@ from relay.reporting import Reporter
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
 from relay.store.holds import HoldName
+from relay.supervision import Parts, delivering
 from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
 from relay.telemetry import events
 from relay.telemetry.log import configure
@@ -42,21 +42,17 @@ from relay.upstream import DeliveryUpstream
 from relay.wiring import delivery_settings, front_settings, store_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
-    from typing import Any
+    from collections.abc import AsyncIterator, Callable
 
     from relay.settings import Settings
     from relay.target import TokenSource
 
 log = structlog.get_logger(__name__)
 
-DRAIN_S: Final = 20.0
-"""Requests to TFE under way at a stop are given this long; systemd's TimeoutStopSec is longer."""
 
 STALLED_S: Final = 90.0
 """Delivery's loop went round within this time, or the daemon is not alive (L10)."""
 
-WATCH_S: Final = 1.0
 TARGET_NOTE: Final = "target url"
 
 
@@ -83,18 +79,6 @@ class Running:
     failed: asyncio.Event
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    store: Store
-    metrics: Metrics
-    pacer: Pacer
-    keeper: Keeper
-    importer: Importer
-    dispatcher: Dispatcher
-    reporter: Reporter
-    clock: Clock
-
-
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """Run a relay for as long as the block lasts.
@@ -109,11 +93,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         client = await stack.enter_async_context(_target(settings))
         parts = await _parts(settings, store, metrics, client)
         failed = asyncio.Event()
-        await stack.enter_async_context(_delivering(parts, failed))
+        await stack.enter_async_context(delivering(parts, failed))
         metrics_port = await _ops(settings, parts, stack)
         front = Front(
             front_settings(settings),
-            store,
+            store.directory,
             DeliveryUpstream(parts.importer, parts.keeper),
             metrics.front,
         )
@@ -162,9 +146,7 @@ def _target(settings: Settings) -> TargetClient:
     return TargetClient(endpoint, token, SystemClock())
 
 
-async def _parts(
-    settings: Settings, store: Store, metrics: Metrics, client: TargetClient
-) -> _Parts:
+async def _parts(settings: Settings, store: Store, metrics: Metrics, client: TargetClient) -> Parts:
     clock, rng, health = SystemClock(), system_rng(), Health()
     how = delivery_settings(settings)
     pacer = Pacer(settings.target.rate)
@@ -194,7 +176,7 @@ async def _parts(
         metrics=metrics.target,
     )
     reporter = Reporter(settings, store, metrics, pacer, importer, clock)
-    return _Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, clock)
+    return Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, clock)
 
 
 async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
@@ -207,57 +189,7 @@ async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
         await keeper.raise_hold(HoldName.FOREIGN, reason)
 
 
-@asynccontextmanager
-async def _delivering(parts: _Parts, failed: asyncio.Event) -> AsyncIterator[None]:
-    """Delivery's loops, under one group: the death of one is the death of all."""
-    raised: BaseException | None = None
-    async with asyncio.TaskGroup() as tasks:
-        helpers = [
-            tasks.create_task(_supervised(name, work, parts.metrics, failed))
-            for name, work in (
-                ("keeper", parts.keeper.run()),
-                ("importer", parts.importer.run()),
-                ("disk", _watch_disk(parts)),
-                ("reporter", parts.reporter.run()),
-            )
-        ]
-        sending = tasks.create_task(
-            _supervised("dispatcher", parts.dispatcher.run(), parts.metrics, failed)
-        )
-        try:
-            yield
-        except BaseException as error:  # noqa: BLE001 - raised again as itself, not in a group
-            raised = error
-        for helper in helpers:
-            helper.cancel()
-        parts.dispatcher.stop()
-        await asyncio.wait([sending], timeout=DRAIN_S)
-        sending.cancel()
-    if raised is not None:
-        raise raised
-
-
-async def _supervised(
-    name: str, work: Coroutine[Any, Any, None], metrics: Metrics, failed: asyncio.Event
-) -> None:
-    """Run a part; its death is logged, counted, and ends the daemon (L10)."""
-    try:
-        await work
-    except Exception:
-        metrics.unexpected_error()
-        log.exception(events.UNEXPECTED_ERROR, where=name)
-        failed.set()
-
-
-async def _watch_disk(parts: _Parts) -> None:
-    """Refuse writes while there is room left to record what becomes of those accepted (A7)."""
-    while True:
-        free = await asyncio.to_thread(shutil.disk_usage, parts.store.path.parent)
-        parts.store.full = free.free < parts.store.min_free_bytes
-        await asyncio.sleep(WATCH_S)
-
-
-async def _ops(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> int:
+async def _ops(settings: Settings, parts: Parts, stack: AsyncExitStack) -> int:
     routes = parts.reporter.routes()
     await stack.enter_async_context(serve_control(settings.control_socket, routes))
     if settings.metrics.address is None:
@@ -268,7 +200,7 @@ async def _ops(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> int:
         return parts.store.alive and not stalled
 
     def ready() -> str | None:
-        return "the disk is nearly full" if parts.store.full else None
+        return "the disk is nearly full" if parts.store.directory.full else None
 
     probes = Probes(alive, ready, parts.metrics.exposition)
     return await stack.enter_async_context(serve_health(settings.metrics.address, probes))

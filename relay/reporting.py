@@ -29,7 +29,7 @@ EVERY_S: Final = 2.0
 class Reporter:
     """Answers `status` and `changes`, and keeps the gauges in step."""
 
-    def __init__(  # noqa: PLR0913 - what it reports on
+    def __init__(
         self,
         settings: Settings,
         store: Store,
@@ -107,7 +107,7 @@ class Reporter:
             "rate": round(self._pacer.rate, 2),
             "rate_configured": self._settings.target.rate,
             "import": "complete" if self._importer.complete else f"{self._progress():.0%}",
-            "disk_full": self._store.full,
+            "disk_full": self._store.directory.full,
         }
 
     def _ago(self, at: float) -> float:

@@ -68,7 +68,7 @@ class Dispatcher:
         metrics: what is counted.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it joins, each named by its caller
+    def __init__(
         self,
         *,
         store: Store,

@@ -36,7 +36,7 @@ PAGE: Final = 200
 RETRY_S: Final = 1.0
 IMPORT_LANE: Final = -1
 """Stands for the import where results of lanes are compared."""
-TOKEN_NOTE: Final = "token accepted"  # noqa: S105 - a note's key
+TOKEN_NOTE: Final = "token accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Importer:
         metrics: what is counted.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it joins, each named by its caller
+    def __init__(
         self,
         *,
         store: Store,

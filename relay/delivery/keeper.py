@@ -101,7 +101,7 @@ class Keeper:
         if known is None:
             self._probes = 0
             log.warning(events.HOLD_RAISED, hold=request.name.value, reason=request.reason)
-        self._store.give_up()
+        self._store.directory.give_up()
         self._news.set()
         self._tell()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from relay.errors import RelayError
 
 
-class DaemonUnreachable(RelayError):  # noqa: N818 - the tree names what is wrong
+class DaemonUnreachable(RelayError):
     """No daemon answers on the control socket; the message names the path and the cure."""
 
 
-class NotFound(RelayError):  # noqa: N818 - same
+class NotFound(RelayError):
     """What a command named does not exist; the message says what."""

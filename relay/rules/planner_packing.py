@@ -69,7 +69,7 @@ class Packer:
         self._operations.append(operation)
         self._bytes += size
 
-    def _room(self, size: int, one_more_operation: bool) -> bool:  # noqa: FBT001 - two callers
+    def _room(self, size: int, one_more_operation: bool) -> bool:
         """Whether so many bytes, and an operation more if asked, fit the open request."""
         operations = len(self._operations) + bool(self._adds) + one_more_operation
         return (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from relay.rules.planner_forms import resource_path
 from relay.rules.planner_types import Request
-from relay.rules.types import Kind
+
+if TYPE_CHECKING:
+    from relay.rules.types import Kind
 
 
 def read(path: str) -> Request:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from relay.errors import NotKnown, ParkedBefore, Refused, Unavailable
+from relay.errors import NotKnown, Refused, Unavailable
 from relay.rules import shadow as shadows
-from relay.rules.effects import KEY_OF, EffectState, differing, revokes, shadow_attribute
-from relay.rules.types import Field, Fields, JsonObject, Kind, Verb, Write
-from relay.store import creating, effects, lanes, removing, rosters, rows
+from relay.rules.effects import differing
+from relay.rules.types import Kind, Verb, Write
+from relay.store import creating, effects, lanes, removing, rosters, rows, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted, ChangeState
 from relay.store.transaction import Transaction, from_json, to_json
@@ -24,9 +24,6 @@ from relay.store.transaction import Transaction, from_json, to_json
 if TYPE_CHECKING:
     from relay.rules.contract import TargetProfile
     from relay.store.rows import ResourceRow
-
-STALE_S = 300.0
-"""An explicit revocation that changes nothing is sent again if TFE's word is older (K3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +109,10 @@ def _update(tx: Transaction, request: Accepting, resource: ResourceRow, rules: A
     if new.name.casefold() != resource.name_key:
         refuse_taken_name(tx, write.kind, new.name, resource.id, rules.profile)
     wanted, _ = rosters.net(tx, resource.id, write.members)
-    written = differing(old, new) | _asserted(tx, write, resource, new)
-    _refuse_known_refusal(tx, resource, written, new)
+    written = differing(old, new) | writing.asserted(tx, write, resource, new)
+    writing.refuse_known_refusal(tx, resource, written, new)
     change = insert_change(
-        tx, request, resource.id, _writes(write.kind, new, new_shadow, written, wanted)
+        tx, request, resource.id, writing.writes_of(write.kind, new, new_shadow, written, wanted)
     )
     if new_shadow != old_shadow or differing(old, new):
         tx.run(
@@ -124,166 +121,13 @@ def _update(tx: Transaction, request: Accepting, resource: ResourceRow, rules: A
         )
     for field in written:
         rows.set_desired(tx, resource.id, field, getattr(new, field))
-        _write_field(tx, resource, field, change, (old, new, old_shadow))
-    size = write_members(tx, resource, wanted, change, rules.profile)
+        writing.write_field(tx, resource, field, change, (old, new, old_shadow))
+    size = writing.write_members(tx, resource, wanted, change, rules.profile)
     if wanted:
         tx.run(
             "UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, resource.id)
         )
     return change
-
-
-def _writes(
-    kind: Kind,
-    fields: Fields,
-    shadow: JsonObject,
-    written: frozenset[Field],
-    wanted: dict[int, bool],
-) -> dict[str, object]:
-    """A change's own values, by key: what replaying the survivors needs (semantics S1)."""
-    writes: dict[str, object] = {}
-    if written:
-        writes["f"] = {field.value: getattr(fields, field) for field in written}
-        writes["s"] = {
-            name: shadow.get(name) for name in (shadow_attribute(kind, field) for field in written)
-        }
-    for sign, value in (("+", True), ("-", False)):
-        users = [user for user, want in wanted.items() if want is value]
-        if users:
-            writes[sign] = users
-    return writes
-
-
-def _asserted(
-    tx: Transaction, write: Write, resource: ResourceRow, new: Fields
-) -> frozenset[Field]:
-    """The fields that a write names without changing them, where that still means something.
-
-    Either TFE does not have them yet, so this change is not delivered before they are; or it is a
-    revocation repeated after a while, which is sent again (K3).
-    """
-    named = set()
-    for field in write.written:
-        effect = effects.find(tx, resource.id, KEY_OF[field])
-        open_now = effect is not None and effect.state != EffectState.PARKED
-        again = field is Field.ACTIVE and new.active is False and _stale(tx, resource)
-        if open_now or again:
-            named.add(field)
-    return frozenset(named)
-
-
-def _stale(tx: Transaction, resource: ResourceRow) -> bool:
-    return bool(resource.c_exists) and tx.now - resource.c_at > STALE_S
-
-
-def _refuse_known_refusal(
-    tx: Transaction, resource: ResourceRow, written: frozenset[Field], new: Fields
-) -> None:
-    """Hand TFE's refusal of the very same value to the IdP, once (design, *Settle*).
-
-    Raises:
-        ParkedBefore: with TFE's own status and words.
-    """
-    for field in written:
-        note = tx.value(
-            "SELECT reason FROM effect WHERE resource = ? AND key = ? AND state = 'parked'",
-            (resource.id, int(KEY_OF[field])),
-        )
-        reason = from_json(note)
-        if reason and reason["value"] == getattr(new, field) and not reason["told"]:
-            raise ParkedBefore(reason, resource.id, int(KEY_OF[field]))
-
-
-def _write_field(
-    tx: Transaction,
-    resource: ResourceRow,
-    field: Field,
-    change: int,
-    values: tuple[Fields, Fields, JsonObject],
-) -> None:
-    """Open, keep or close the effect on one field."""
-    old, new, old_shadow = values
-    key = KEY_OF[field]
-    wanted = getattr(new, field)
-    confirmed = resource.confirmed
-    effect = effects.find(tx, resource.id, key)
-    unknown = effect is not None and bool(effect.unknown)
-    there = confirmed is not None and getattr(confirmed, field) == wanted and not unknown
-    again = there and field is Field.ACTIVE and wanted is False and _stale(tx, resource)
-    if there and not again:
-        if effects.close(tx, resource.id, key):
-            _delivered(tx, resource.id)
-        return
-    base = {
-        "v": getattr(old, field),
-        "s": old_shadow.get(shadow_attribute(resource.type, field)),
-    }
-    effects.write(
-        tx,
-        resource.id,
-        key,
-        change,
-        base=base,
-        revokes=revokes(key, wanted),
-        unknown=again,
-    )
-
-
-def _delivered(tx: Transaction, resource: int) -> None:
-    effects.settle_changes(tx, resource)
-
-
-def write_members(
-    tx: Transaction,
-    group: ResourceRow,
-    wanted: dict[int, bool],
-    change: int,
-    profile: TargetProfile,
-) -> int:
-    """Move the desired roster; the group's new size.
-
-    Raises:
-        Refused: 413, the group would have more members than TFE takes.
-    """
-    states = {user: rosters.state(tx, group.id, user) for user in wanted}
-    size = group.size + sum(want - states[user][0] for user, want in wanted.items())
-    if size > profile.max_members and size > group.size:
-        raise Refused(
-            413,
-            f"{group.name!r} would have {size} members; Terraform Enterprise takes"
-            f" {profile.max_members} in a group",
-            "tooMany",
-        )
-    closed = False
-    for user, want in wanted.items():
-        closed = _write_member(tx, group.id, user, want, states[user], change) or closed
-    if closed:
-        _delivered(tx, group.id)
-    return size
-
-
-def _write_member(
-    tx: Transaction, group: int, user: int, want: bool, state: tuple[int, int], change: int
-) -> bool:
-    """Open, keep or close the effect on one membership; True when one was closed."""
-    now_desired, confirmed = state
-    if bool(now_desired) != want:
-        rosters.set_desired(tx, group, user, want)
-    if confirmed == want:
-        closed = effects.close(tx, group, user)
-        rosters.forget_absent(tx, group, user)
-        return closed
-    exists = tx.value("SELECT target_id FROM resource WHERE id = ?", (user,)) is not None
-    effects.write(
-        tx,
-        group,
-        user,
-        change,
-        base=now_desired,
-        revokes=not want,
-        state=EffectState.OPEN if exists or not want else EffectState.WAITING,
-    )
-    return False
 
 
 def refuse_taken_name(

@@ -150,7 +150,7 @@ def _rejoin_groups(tx: Transaction, user: int) -> None:
         resource = rows.by_row(tx, group)
         reopen_members(tx, resource)
         effects.settle_changes(tx, group)
-        lanes.refresh(tx, resource)
+        lanes.renew(tx, resource)
 
 
 def wake_members(tx: Transaction, user: int) -> None:
@@ -158,7 +158,7 @@ def wake_members(tx: Transaction, user: int) -> None:
     groups = tx.all("SELECT resource FROM effect WHERE key = ? AND state = 'waiting'", (user,))
     tx.run("UPDATE effect SET state = 'open' WHERE key = ? AND state = 'waiting'", (user,))
     for (group,) in groups:
-        lanes.refresh(tx, rows.by_row(tx, group))
+        lanes.renew(tx, rows.by_row(tx, group))
 
 
 def wake_names(tx: Transaction, row: int) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import reads
 from relay.rules.planner import plan
-from relay.store import lanes, parking, rows
-from relay.store.claims import UNKNOWN, Before, Claim, Purpose
+from relay.store import attempting, lanes, parking, rows
+from relay.store.claims import Claim, Purpose
 from relay.store.planning import Draft, draft
 
 if TYPE_CHECKING:
@@ -113,13 +113,13 @@ def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | Non
 def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Request) -> Claim:
     adds = tuple((drafted.users[target], target) for target in request.add)
     removes = tuple((drafted.users[target], target) for target in request.remove)
-    before = _mark_unknown(tx, resource, request, adds, removes)
+    before = attempting.mark_unknown(tx, resource, request, adds, removes)
     if request.creates or (drafted.sent.name != resource.c_name and request.fields):
         tx.run(
             "UPDATE resource SET sent_name = ?, sent_name_key = ? WHERE id = ?",
             (drafted.sent.name, drafted.sent.name.casefold(), resource.id),
         )
-    attempt = _attempt(tx, resource.id, resource.last_change, Purpose.WRITE, request)
+    attempt = attempting.begin(tx, resource.id, resource.last_change, Purpose.WRITE, request)
     return Claim(
         attempt,
         resource.id,
@@ -135,62 +135,6 @@ def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Requ
     )
 
 
-def _mark_unknown(
-    tx: Transaction,
-    resource: ResourceRow,
-    request: Request,
-    adds: tuple[tuple[int, str], ...],
-    removes: tuple[tuple[int, str], ...],
-) -> Before:
-    """Mark every key the request touches as unknown, before its first byte (K1)."""
-    keys = parking.own_keys(request)
-    fields = []
-    for key in keys:
-        unknown = tx.value(
-            "SELECT unknown FROM effect WHERE resource = ? AND key = ?", (resource.id, key)
-        )
-        if unknown is not None:
-            fields.append((key, unknown))
-    tx.each(
-        "UPDATE effect SET unknown = 1 WHERE resource = ? AND key = ?",
-        [(resource.id, key) for key, _ in fields],
-    )
-    members = (
-        [
-            (user, confirmed)
-            for user, confirmed in tx.all(
-                "SELECT m.user_id, m.confirmed FROM member m JOIN effect e"
-                " ON e.resource = m.group_id AND e.key = m.user_id WHERE m.group_id = ?",
-                (resource.id,),
-            )
-        ]
-        if adds or removes
-        else []
-    )
-    touched = {user for user, _ in adds} | {user for user, _ in removes}
-    members = [(user, confirmed) for user, confirmed in members if user in touched]
-    tx.each(
-        "UPDATE member SET confirmed = 2 WHERE group_id = ? AND user_id = ?",
-        [(resource.id, user) for user, _ in members],
-    )
-    fresh = sum(1 for _, confirmed in members if confirmed == 0)
-    if fresh:
-        tx.run("UPDATE resource SET c_size = c_size + ? WHERE id = ?", (fresh, resource.id))
-    return Before(tuple(fields), tuple(members))
-
-
-def _attempt(
-    tx: Transaction, resource: int, through: int, purpose: Purpose, request: Request
-) -> int:
-    tx.run("UPDATE lane SET state = 'sending' WHERE resource = ?", (resource,))
-    tx.count("requests")
-    return tx.insert(
-        "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (resource, through, purpose.value, request.method, request.path, tx.now),
-    )
-
-
 def _ask(tx: Transaction, resource: ResourceRow, ask: str) -> Claim:
     """The read that settles a doubt before anything else is sent in this lane."""
     if ask == "id":
@@ -198,7 +142,7 @@ def _ask(tx: Transaction, resource: ResourceRow, ask: str) -> Claim:
     attribute = resource.type.name_attribute if ask == "name" else "externalId"
     value = (resource.sent_name or resource.name) if ask == "name" else resource.external_id
     request = reads.find(resource.type, attribute, value or "")
-    attempt = _attempt(tx, resource.id, resource.last_change, Purpose.LOOKUP, request)
+    attempt = attempting.begin(tx, resource.id, resource.last_change, Purpose.LOOKUP, request)
     return Claim(
         attempt,
         resource.id,
@@ -212,7 +156,7 @@ def _ask(tx: Transaction, resource: ResourceRow, ask: str) -> Claim:
 
 def _read_back(tx: Transaction, resource: ResourceRow, purpose: Purpose) -> Claim:
     request = reads.by_id(resource.type, resource.target_id or "")
-    attempt = _attempt(tx, resource.id, resource.last_change, purpose, request)
+    attempt = attempting.begin(tx, resource.id, resource.last_change, purpose, request)
     return Claim(attempt, resource.id, resource.type, purpose, request, resource.last_change)
 
 
@@ -232,49 +176,3 @@ def _verification(tx: Transaction) -> Claim | None:
     # It stays due until it succeeds: asked again later if this attempt brings nothing.
     tx.run("UPDATE verification SET due = ? WHERE resource = ?", (tx.now + VERIFY_AGAIN_S, row))
     return _read_back(tx, resource, Purpose.VERIFY)
-
-
-def release(tx: Transaction, claimed: Claim) -> None:
-    """Give a claim back that was never sent: no byte left, nothing is in doubt (H1)."""
-    finish_attempt(tx, claimed, "not sent", None, None)
-    restore(tx, claimed)
-    free_lane(tx, claimed.resource)
-
-
-def finish_attempt(
-    tx: Transaction, claimed: Claim, verdict: str, status: int | None, detail: str | None
-) -> None:
-    """Record an attempt's result."""
-    tx.run(
-        "UPDATE attempt SET settled_at = ?, verdict = ?, status = ?, detail = ? WHERE id = ?",
-        (tx.now, verdict, status, detail, claimed.attempt),
-    )
-    tx.outbox.counted.append(("attempts", verdict))
-
-
-def restore(tx: Transaction, claimed: Claim) -> None:
-    """Put back what was known before an attempt that certainly had no effect."""
-    tx.each(
-        "UPDATE effect SET unknown = ? WHERE resource = ? AND key = ?",
-        [(unknown, claimed.resource, key) for key, unknown in claimed.before.fields],
-    )
-    tx.each(
-        "UPDATE member SET confirmed = ? WHERE group_id = ? AND user_id = ? AND confirmed = 2",
-        [(old, claimed.resource, user) for user, old in claimed.before.members if old != UNKNOWN],
-    )
-    fresh = sum(1 for _, old in claimed.before.members if old == 0)
-    if fresh:
-        tx.run("UPDATE resource SET c_size = c_size - ? WHERE id = ?", (fresh, claimed.resource))
-    if claimed.purpose is Purpose.WRITE and not any(
-        unknown for _, unknown in claimed.before.fields
-    ):
-        tx.run(
-            "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?",
-            (claimed.resource,),
-        )
-
-
-def free_lane(tx: Transaction, resource: int) -> None:
-    """End a lane's `sending` and decide its state anew."""
-    tx.run("UPDATE lane SET state = 'resting' WHERE resource = ?", (resource,))
-    lanes.refresh(tx, rows.by_row(tx, resource))

@@ -8,7 +8,7 @@ from relay.errors import ParkedBefore
 from relay.rules import shadow as shadows
 from relay.rules.effects import Key
 from relay.rules.types import Field, Fields, JsonObject, Kind, Write
-from relay.store import accepting, effects, rosters, rows
+from relay.store import accepting, effects, rosters, rows, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted
 from relay.store.rows import ResourceRow
@@ -46,7 +46,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     resource = rows.by_row(tx, row)
     wanted, _ = rosters.net(tx, row, write.members)
     if wanted:
-        size = accepting.write_members(tx, resource, wanted, change, rules.profile)
+        size = writing.write_members(tx, resource, wanted, change, rules.profile)
         tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, row))
     return accepting.finish(tx, request, change, row, rules)
 

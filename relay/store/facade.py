@@ -11,22 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from relay.errors import ParkedBefore, Refused, Unavailable
 from relay.store import (
-    accepting,
-    answering,
+    attempting,
     binding,
     claiming,
     engine,
     holds,
     importing,
-    parking,
-    reading,
     recovering,
     settling,
     status,
 )
-from relay.store.accepting import Accepting, AcceptRules
+from relay.store.directory import Directory
 from relay.store.executor import Observer, Reader, Writer
 
 if TYPE_CHECKING:
@@ -34,24 +30,18 @@ if TYPE_CHECKING:
 
     from relay.clock import Clock, Ids
     from relay.rules.shadow import TargetResource
-    from relay.rules.types import JsonObject, Kind, Write
+    from relay.rules.types import JsonObject, Kind
     from relay.rules.verdict import Verdict
+    from relay.store.accepting import AcceptRules
     from relay.store.claiming import Idle
     from relay.store.claims import Claim
     from relay.store.holds import Hold, HoldName
     from relay.store.importing import ImportState
-    from relay.store.records import Accepted, ListQuery, Page, Resource, Settlement
     from relay.store.settling import Circumstances
     from relay.store.transaction import Outbox, Transaction
 
 T = TypeVar("T")
 Counted = Callable[[str, str], None]
-
-SCAN_LIMIT = 10_000
-"""Resources that a filter without an index may look at: bounded time on the reader."""
-
-MAX_WAITING = 5_000
-"""Accepts that may wait for the writer; more are answered 503 at once (A10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +63,7 @@ class StoreSettings:
 
 
 class Store:
-    """The directory, the queue and the audit log.
+    """The queue and the audit log; `directory` is what identity providers see of it.
 
     Args:
         settings: how to open it.
@@ -101,9 +91,8 @@ class Store:
         except BaseException:
             self._lock.release()
             raise
-        self._waiting: dict[int, asyncio.Future[Settlement]] = {}
         self.work = asyncio.Event()
-        self.full = False
+        self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
 
     async def start(self) -> int:
         """Start both threads and settle what a dead process left; attempts that were in flight."""
@@ -134,129 +123,11 @@ class Store:
 
     def _committed(self, outbox: Outbox) -> None:
         for change, settlement in outbox.settled:
-            future = self._waiting.pop(change, None)
-            if future is not None and not future.done():
-                future.set_result(settlement)
+            self.directory.settled(change, settlement)
         for metric, label in outbox.counted:
             self._counted(metric, label)
         if outbox.work:
             self.work.set()
-
-    # --- the front -------------------------------------------------------------------------
-
-    async def accept(
-        self,
-        connection: str,
-        write: Write,
-        resource_id: str | None,
-        *,
-        patient: bool = False,
-        strict: bool = False,
-        members: bool = False,
-    ) -> Accepted:
-        """Take a write in: on disk when this returns.
-
-        Raises:
-            Refused: it can never succeed; nothing changed.
-            Unavailable: the relay cannot take it now.
-        """
-        if self.full:
-            raise Unavailable("the relay's disk is nearly full", retry_after_s=60)
-        if self._writer.waiting > MAX_WAITING:
-            raise Unavailable("too many writes are waiting for the disk", retry_after_s=10)
-        request = Accepting(connection, write, resource_id, patient, strict, members)
-        future = self._writer.submit(lambda tx: accepting.accept(tx, request, self._settings.rules))
-        try:
-            accepted = await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(self._abandoned)
-            raise
-        except ParkedBefore as error:
-            resource, key = error.resource, error.key
-            self._writer.submit_lazily(lambda tx: parking.mark_told(tx, resource, key))
-            raise
-        self.work.set()
-        return accepted
-
-    def _abandoned(self, future: asyncio.Future[Accepted]) -> None:
-        """The client went while its write was being committed: it is kept, nobody waits (A2)."""
-        if not future.cancelled() and future.exception() is None:
-            change = future.result().change
-            self._writer.submit_lazily(lambda tx: answering.by_nobody(tx, change))
-
-    def give_up(self) -> None:
-        """A hold was raised: TFE's answer will not come soon, so nobody waits for it."""
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(TimeoutError("a hold was raised"))
-        self._waiting.clear()
-
-    async def settlement(self, change: int) -> Settlement:
-        """Wait until TFE's answer settled a change that `accept` said may be waited for.
-
-        Raises:
-            TimeoutError: a hold was raised meanwhile.
-        """
-        future = self._waiting.get(change)
-        if future is None:
-            future = asyncio.get_running_loop().create_future()
-            self._waiting[change] = future
-            settled = await self._writer.submit(lambda tx: answering.settlement_of(tx, change))
-            if settled is not None:
-                self._waiting.pop(change, None)
-                return settled
-        return await asyncio.shield(future)
-
-    async def answer_from_directory(self, change: int) -> Settlement | None:
-        """The time to wait is over: the directory answers, unless TFE just did (A2)."""
-        settled = await self._writer.submit(lambda tx: answering.by_directory(tx, change))
-        self._waiting.pop(change, None)
-        return settled
-
-    async def client_gone(self, change: int) -> None:
-        """Nobody waits for this change's answer any more."""
-        self._waiting.pop(change, None)
-        self._writer.submit_lazily(lambda tx: answering.by_nobody(tx, change))
-
-    def answered(self, change: int) -> None:
-        """The answer was wholly written to a live socket: a repeated POST is a duplicate (A1)."""
-        self._writer.submit_lazily(lambda tx: answering.written(tx, change))
-
-    async def get(self, kind: Kind, identifier: str, *, members: bool) -> Resource | None:
-        """The live resource that any of its ids names."""
-        return await self._reader.submit(
-            lambda connection: reading.get(connection, kind, identifier, members=members)
-        )
-
-    async def why_missing(self, kind: Kind, identifier: str) -> JsonObject | None:
-        """TFE's refusal of a creation whose id is asked for, or None."""
-        return await self._reader.submit(
-            lambda connection: reading.why_missing(connection, kind, identifier)
-        )
-
-    async def list(self, kind: Kind, query: ListQuery) -> Page:
-        """One page of the directory."""
-        return await self._reader.submit(
-            lambda connection: reading.list_page(connection, kind, query)
-        )
-
-    async def scan(self, kind: Kind, matches: Callable[[Resource], bool], query: ListQuery) -> Page:
-        """A page of what a predicate picks.
-
-        Raises:
-            Refused: 400 `tooMany`, more than `SCAN_LIMIT` resources would have to be read.
-        """
-        page = await self._reader.submit(
-            lambda connection: reading.scan(connection, kind, matches, query, SCAN_LIMIT)
-        )
-        if page is None:
-            raise Refused(
-                400,
-                f"this filter has no index and would read over {SCAN_LIMIT} resources;"
-                " look up by userName, displayName, externalId or id",
-                "tooMany",
-            )
-        return page
 
     # --- delivery --------------------------------------------------------------------------
 
@@ -267,7 +138,7 @@ class Store:
 
     async def release(self, claim: Claim) -> None:
         """Give back a claim that was never sent."""
-        await self._writer.submit(lambda tx: claiming.release(tx, claim))
+        await self._writer.submit(lambda tx: attempting.release(tx, claim))
 
     async def settle(self, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
         """Record a result and all that follows from it."""

@@ -80,9 +80,11 @@ def _yield_while_unfolding(tx: Transaction, resource: int) -> None:
     )
 
 
-def ensure(tx: Transaction, resource: ResourceRow) -> None:
-    """Give a resource whose effects were reopened without a new change a lane."""
-    if _soonest(tx, resource.id) is not None:
+def renew(tx: Transaction, resource: ResourceRow) -> None:
+    """Refresh a lane; one that is gone comes back if effects were opened without a new change."""
+    if tx.one("SELECT 1 FROM lane WHERE resource = ?", (resource.id,)) is not None:
+        refresh(tx, resource)
+    elif _soonest(tx, resource.id) is not None:
         touch(tx, resource, resource.last_change)
 
 

@@ -98,18 +98,18 @@ def _has_external(tx: Transaction, claim: Claim) -> bool:
 
 def _look_again(tx: Transaction, resource: int, unit: float) -> None:
     """409, yet nothing found: the list may be stale; after a few tries TFE's word stands."""
-    tries = 1 + tx.value("SELECT crashes FROM lane WHERE resource = ?", (resource,))
+    tries = 1 + tx.value("SELECT tries FROM lane WHERE resource = ?", (resource,))
     if tries >= STALE_LOOKUPS:
         _clear(tx, resource)
         _refuse_conflict(tx, resource)
         return
     due = tx.now + backoff.delay_s(tries, unit)
-    tx.run("UPDATE lane SET ask = 'name', crashes = ? WHERE resource = ?", (tries, resource))
+    tx.run("UPDATE lane SET ask = 'name', tries = ? WHERE resource = ?", (tries, resource))
     tx.run("UPDATE effect SET due = ? WHERE resource = ? AND state = 'open'", (due, resource))
 
 
 def _clear(tx: Transaction, resource: int) -> None:
-    tx.run("UPDATE lane SET ask = NULL, doubt = NULL, crashes = 0 WHERE resource = ?", (resource,))
+    tx.run("UPDATE lane SET ask = NULL, doubt = NULL, tries = 0 WHERE resource = ?", (resource,))
 
 
 def _refuse_conflict(tx: Transaction, row: int) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
-from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key, shadow_attribute
+from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key
 from relay.rules.types import Kind
-from relay.store import effects, rosters, rows
+from relay.store import effects, returning, rows
 from relay.store.effects import Effect, keys_written, move
 from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, from_json, to_json
@@ -182,7 +182,7 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
     for key in keys_written(writes):
         effect = effects.find(tx, resource.id, key)
         if effect is not None and effect.state != EffectState.PARKED and key != Key.EXISTS:
-            _return_to(tx, resource, effect, None)
+            returning.return_to(tx, resource, effect, None)
     if "exists" in writes:
         tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
         tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))
@@ -227,81 +227,12 @@ def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: R
     for change, writes in _pending(tx, resource.id):
         if change < effect.last and effect.key in keys_written(writes):
             earlier = (change, writes)
-    value = _value(tx, resource, effect.key)
-    settled = _return_to(tx, resource, effect, earlier)
+    value = returning.desired_value(tx, resource, effect.key)
+    settled = returning.return_to(tx, resource, effect, earlier)
     _end_change(tx, effect.last, ChangeState.PARKED, refusal)
     if settled:
         _note(tx, resource.id, effect.key, effect.last, _reason(refusal, value))
     effects.settle_changes(tx, resource.id)
-
-
-def _value(tx: Transaction, resource: ResourceRow, key: int) -> object:
-    if key > 0:
-        return bool(rosters.state(tx, resource.id, key)[0])
-    return getattr(resource.desired, FIELD_OF[Key(key)])
-
-
-def _return_to(
-    tx: Transaction,
-    resource: ResourceRow,
-    effect: Effect,
-    earlier: tuple[int, dict[str, object]] | None,
-) -> bool:
-    """Take a key back to what an earlier change, or nobody, wrote; True if nothing is open then."""
-    if effect.key > 0:
-        there = _return_member(tx, resource.id, effect, earlier)
-    else:
-        there = _return_field(tx, resource, effect, earlier)
-    if there:
-        effects.close(tx, resource.id, effect.key)
-    else:
-        tx.run(
-            "UPDATE effect SET last = ?, slice = 0 WHERE resource = ? AND key = ?",
-            (earlier[0] if earlier else effect.first, resource.id, effect.key),
-        )
-    return there
-
-
-def _return_member(
-    tx: Transaction,
-    group: int,
-    effect: Effect,
-    earlier: tuple[int, dict[str, object]] | None,
-) -> bool:
-    was, confirmed = rosters.state(tx, group, effect.key)
-    wanted = bool(from_json(effect.base))
-    if earlier is not None:
-        wanted = effect.key in set(from_json(to_json(earlier[1].get("+", []))))
-    rosters.set_desired(tx, group, effect.key, wanted)
-    tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (wanted - was, group))
-    rosters.forget_absent(tx, group, effect.key)
-    return confirmed == wanted
-
-
-def _return_field(
-    tx: Transaction,
-    resource: ResourceRow,
-    effect: Effect,
-    earlier: tuple[int, dict[str, object]] | None,
-) -> bool:
-    field = FIELD_OF[Key(effect.key)]
-    attribute = shadow_attribute(resource.type, field)
-    if earlier is None:
-        base = from_json(effect.base)
-        value, written = base["v"], base["s"]
-    else:
-        writes = from_json(to_json(earlier[1]))
-        value, written = writes["f"][field.value], writes.get("s", {}).get(attribute)
-    rows.set_desired(tx, resource.id, field, value)
-    shadow = from_json(tx.value("SELECT shadow FROM resource WHERE id = ?", (resource.id,)))
-    shadow = {name: kept for name, kept in shadow.items() if name != attribute}
-    if written is not None:
-        shadow[attribute] = written
-    tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), resource.id))
-    confirmed = resource.confirmed
-    return (
-        confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
-    ) or not resource.c_exists
 
 
 def park_unplannable(tx: Transaction, resource: ResourceRow, why: str) -> None:

@@ -121,7 +121,7 @@ class TargetClient:
         )
         # aiohttp repeats GET, PUT and DELETE by itself when a kept connection breaks: a request
         # nobody paced, and a second execution nobody recorded. There is no public switch.
-        self._session._retry_connection = False  # noqa: SLF001
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(
@@ -182,7 +182,7 @@ class TargetClient:
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answered:
         """The answer in full; a status that settles the matter does so even if its body is cut."""
-        success = response.status // 100 == 2  # noqa: PLR2004 - the class of successes
+        success = response.status // 100 == 2
         try:
             body = _parsed(await self._read(response), success)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
@@ -236,7 +236,7 @@ def _failure(phase: _Phase, error: Exception, timeout_s: float) -> NotSent | May
     return NotSent(f"cannot reach the target: {reason}")
 
 
-def _parsed(raw: bytes, success: bool) -> Json:  # noqa: FBT001 - one caller
+def _parsed(raw: bytes, success: bool) -> Json:
     """The body as JSON, None if empty; text of an error that is none.
 
     Raises ValueError for a success that is no JSON: it is not TFE who answered, or the answer

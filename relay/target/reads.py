@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relay.target.client import TargetClient
 
 
-class ReadFailed(TargetError):  # noqa: N818 - reads as a sentence, as `Refused` does
+class ReadFailed(TargetError):
     """TFE did not give what was asked for.
 
     Attributes:

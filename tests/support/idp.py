@@ -88,7 +88,13 @@ def user(name: str, **more: Any) -> dict[str, Any]:
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": name,
-        "emails": [{"value": f"{name.split('@')[0]}@example.com", "type": "work", "primary": True}],
+        "emails": [
+            {
+                "value": f"{name.split('@', maxsplit=1)[0]}@example.com",
+                "type": "work",
+                "primary": True,
+            }
+        ],
         "active": True,
         **more,
     }

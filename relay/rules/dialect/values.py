@@ -18,7 +18,7 @@ _WHOLE: Final = 10**18  # beyond it a JSON reader may have rounded
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
-class Misfit(Exception):  # noqa: N818 - a value that does not fit is no error until the caller says so
+class Misfit(Exception):
     """The value has no reading as this attribute; the message says what was expected."""
 
 

@@ -1,0 +1,118 @@
+"""An attempt's row and its marks: unknown before the first byte, put back if no byte had an effect.
+
+Carries D1 (the row is on disk before the first byte) and K1 (every key it touches is unknown until
+there is a definite answer).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.store import lanes, parking, rows
+from relay.store.claims import UNKNOWN, Before, Claim, Purpose
+
+if TYPE_CHECKING:
+    from relay.rules.planner_types import Request
+    from relay.store.rows import ResourceRow
+    from relay.store.transaction import Transaction
+
+
+def mark_unknown(
+    tx: Transaction,
+    resource: ResourceRow,
+    request: Request,
+    adds: tuple[tuple[int, str], ...],
+    removes: tuple[tuple[int, str], ...],
+) -> Before:
+    """Mark every key the request touches as unknown, before its first byte (K1)."""
+    keys = parking.own_keys(request)
+    fields = []
+    for key in keys:
+        unknown = tx.value(
+            "SELECT unknown FROM effect WHERE resource = ? AND key = ?", (resource.id, key)
+        )
+        if unknown is not None:
+            fields.append((key, unknown))
+    tx.each(
+        "UPDATE effect SET unknown = 1 WHERE resource = ? AND key = ?",
+        [(resource.id, key) for key, _ in fields],
+    )
+    members = (
+        [
+            (user, confirmed)
+            for user, confirmed in tx.all(
+                "SELECT m.user_id, m.confirmed FROM member m JOIN effect e"
+                " ON e.resource = m.group_id AND e.key = m.user_id WHERE m.group_id = ?",
+                (resource.id,),
+            )
+        ]
+        if adds or removes
+        else []
+    )
+    touched = {user for user, _ in adds} | {user for user, _ in removes}
+    members = [(user, confirmed) for user, confirmed in members if user in touched]
+    tx.each(
+        "UPDATE member SET confirmed = 2 WHERE group_id = ? AND user_id = ?",
+        [(resource.id, user) for user, _ in members],
+    )
+    fresh = sum(1 for _, confirmed in members if confirmed == 0)
+    if fresh:
+        tx.run("UPDATE resource SET c_size = c_size + ? WHERE id = ?", (fresh, resource.id))
+    return Before(tuple(fields), tuple(members))
+
+
+def begin(tx: Transaction, resource: int, through: int, purpose: Purpose, request: Request) -> int:
+    """Insert the attempt's row and mark its lane; the attempt's id."""
+    tx.run("UPDATE lane SET state = 'sending' WHERE resource = ?", (resource,))
+    tx.count("requests")
+    return tx.insert(
+        "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (resource, through, purpose.value, request.method, request.path, tx.now),
+    )
+
+
+def finish_attempt(
+    tx: Transaction, claimed: Claim, verdict: str, status: int | None, detail: str | None
+) -> None:
+    """Record an attempt's result."""
+    tx.run(
+        "UPDATE attempt SET settled_at = ?, verdict = ?, status = ?, detail = ? WHERE id = ?",
+        (tx.now, verdict, status, detail, claimed.attempt),
+    )
+    tx.outbox.counted.append(("attempts", verdict))
+
+
+def restore(tx: Transaction, claimed: Claim) -> None:
+    """Put back what was known before an attempt that certainly had no effect."""
+    tx.each(
+        "UPDATE effect SET unknown = ? WHERE resource = ? AND key = ?",
+        [(unknown, claimed.resource, key) for key, unknown in claimed.before.fields],
+    )
+    tx.each(
+        "UPDATE member SET confirmed = ? WHERE group_id = ? AND user_id = ? AND confirmed = 2",
+        [(old, claimed.resource, user) for user, old in claimed.before.members if old != UNKNOWN],
+    )
+    fresh = sum(1 for _, old in claimed.before.members if old == 0)
+    if fresh:
+        tx.run("UPDATE resource SET c_size = c_size - ? WHERE id = ?", (fresh, claimed.resource))
+    if claimed.purpose is Purpose.WRITE and not any(
+        unknown for _, unknown in claimed.before.fields
+    ):
+        tx.run(
+            "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?",
+            (claimed.resource,),
+        )
+
+
+def release(tx: Transaction, claimed: Claim) -> None:
+    """Give a claim back that was never sent: no byte left, nothing is in doubt (H1)."""
+    finish_attempt(tx, claimed, "not sent", None, None)
+    restore(tx, claimed)
+    free_lane(tx, claimed.resource)
+
+
+def free_lane(tx: Transaction, resource: int) -> None:
+    """End a lane's `sending` and decide its state anew."""
+    tx.run("UPDATE lane SET state = 'resting' WHERE resource = ?", (resource,))
+    lanes.refresh(tx, rows.by_row(tx, resource))

@@ -1,0 +1,131 @@
+"""TFE acknowledged a write: confirmed moves forward, covered changes are delivered, waiters told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from relay.rules.effects import (
+    FIELD_OF,
+    Key,
+)
+from relay.rules.types import Fields
+from relay.store import adopting, effects, rosters, rows
+from relay.store.parking import Refusal, own_keys, refuse
+from relay.store.reading import resource_view
+from relay.store.records import ChangeState, Settlement
+from relay.store.transaction import Transaction, to_json
+
+if TYPE_CHECKING:
+    from relay.rules.verdict import Verdict
+    from relay.store.claims import Claim
+    from relay.store.rows import ResourceRow
+
+
+def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
+    """TFE acknowledged a write: confirmed moves forward, and every change it covers is delivered."""
+    resource = rows.by_row(tx, claim.resource)
+    if claim.request.deletes:
+        _deleted(tx, resource)
+        return
+    created = claim.request.creates
+    if created:
+        assert verdict.resource is not None
+        assert claim.sent is not None
+        target = str(verdict.resource["id"])
+        if not rows.bind(tx, claim.resource, target):
+            detail = f"TFE answered with the id {target}, which is another resource's"
+            refuse(tx, resource, own_keys(claim.request), Refusal(409, detail, "uniqueness"))
+            return
+        rows.set_confirmed(tx, claim.resource, claim.sent)
+    else:
+        _confirm_fields(tx, resource, claim)
+    _close_fields(tx, claim)
+    _close_members(tx, claim)
+    _answer(tx, claim.resource, effects.settle_changes(tx, claim.resource), created=created)
+    if created:
+        adopting.wake_members(tx, claim.resource)
+    adopting.wake_names(tx, claim.resource)
+
+
+def _deleted(tx: Transaction, resource: ResourceRow) -> None:
+    waiting = tx.all(
+        "SELECT id FROM change WHERE resource = ? AND state = 'pending' AND answered_by IS NULL",
+        (resource.id,),
+    )
+    adopting.absent(tx, resource.id)
+    _answer(tx, resource.id, [change for (change,) in waiting], created=False)
+
+
+def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim) -> None:
+    """Move the confirmed fields that a PATCH brought over."""
+    held = resource.confirmed or resource.desired
+    assert claim.sent is not None
+    values = {
+        name: getattr(claim.sent if FIELD_OF_NAME[name] in claim.fields else held, name)
+        for name in FIELD_OF_NAME
+    }
+    rows.set_confirmed(tx, claim.resource, Fields(**values))
+
+
+FIELD_OF_NAME: Final = {field.value: field for field in FIELD_OF.values()}
+
+
+def _close_fields(tx: Transaction, claim: Claim) -> None:
+    """Close the effects on own keys that TFE now agrees with; the others start after this plan."""
+    resource = rows.by_row(tx, claim.resource)
+    for key in own_keys(claim.request):
+        effect = effects.find(tx, claim.resource, key)
+        if effect is None:
+            continue
+        if key == Key.EXISTS:
+            there, base = resource.wanted, to_json(True)
+        else:
+            field = FIELD_OF[Key(key)]
+            sent = getattr(claim.sent, field)
+            there = sent == getattr(resource.desired, field)
+            base = to_json({"v": sent, "s": None})
+        if there:
+            effects.close(tx, claim.resource, key)
+        else:
+            _reopen(tx, claim, key, base)
+
+
+def _reopen(tx: Transaction, claim: Claim, key: int, base: str) -> None:
+    """What changed while the attempt was under way is owed by the changes after it (S6)."""
+    tx.run(
+        "UPDATE effect SET first = min(max(first, ?), last), base = ?, unknown = 0, slice = 0"
+        " WHERE resource = ? AND key = ?",
+        (claim.through + 1, base, claim.resource, key),
+    )
+
+
+def _close_members(tx: Transaction, claim: Claim) -> None:
+    for edits, value in ((claim.adds, 1), (claim.removes, 0)):
+        for user, _ in edits:
+            wanted, confirmed = rosters.state(tx, claim.resource, user)
+            tx.run(
+                "UPDATE member SET confirmed = ? WHERE group_id = ? AND user_id = ?",
+                (value, claim.resource, user),
+            )
+            if not value and confirmed:
+                tx.run("UPDATE resource SET c_size = c_size - 1 WHERE id = ?", (claim.resource,))
+            if wanted == value:
+                effects.close(tx, claim.resource, user)
+                rosters.forget_absent(tx, claim.resource, user)
+            else:
+                _reopen(tx, claim, user, to_json(value))
+
+
+def _answer(tx: Transaction, resource: int, done: list[int], *, created: bool) -> None:
+    """Tell clients that still wait: TFE has it, and its id is the resource's public one (A2)."""
+    for change in done:
+        if not tx.run(
+            "UPDATE change SET answered_by = 'target' WHERE id = ? AND answered_by IS NULL",
+            (change,),
+        ):
+            continue
+        if created and tx.value("SELECT verb FROM change WHERE id = ?", (change,)) == "create":
+            tx.run("UPDATE resource SET public_id = target_id WHERE id = ?", (resource,))
+        row = rows.by_row(tx, resource)
+        view = resource_view(tx, row, members=True) if row.wanted else None
+        tx.outbox.settled.append((change, Settlement(ChangeState.DELIVERED, view)))

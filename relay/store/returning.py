@@ -1,0 +1,98 @@
+"""Taking a key back to what its surviving changes wrote (semantics S1: base plus the survivors)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.rules.effects import (
+    FIELD_OF,
+    Key,
+    shadow_attribute,
+)
+from relay.store import effects, rosters, rows
+from relay.store.claims import UNKNOWN
+from relay.store.transaction import Transaction, from_json, to_json
+
+if TYPE_CHECKING:
+    from relay.store.effects import Effect
+    from relay.store.rows import ResourceRow
+
+
+def desired_value(tx: Transaction, resource: ResourceRow, key: int) -> object:
+    """What a key is desired to be: a field's value, or whether a user is a member."""
+    if key > 0:
+        return bool(rosters.state(tx, resource.id, key)[0])
+    return getattr(resource.desired, FIELD_OF[Key(key)])
+
+
+def return_to(
+    tx: Transaction,
+    resource: ResourceRow,
+    effect: Effect,
+    earlier: tuple[int, dict[str, object]] | None,
+) -> bool:
+    """Take a key back to what an earlier change, or nobody, wrote; True if nothing is open then."""
+    if effect.key > 0:
+        there = _return_member(tx, resource.id, effect, earlier)
+    else:
+        there = _return_field(tx, resource, effect, earlier)
+    if there:
+        effects.close(tx, resource.id, effect.key)
+    else:
+        _ask_if_unknown(tx, resource, effect)
+        tx.run(
+            "UPDATE effect SET last = ?, slice = 0 WHERE resource = ? AND key = ?",
+            (earlier[0] if earlier else effect.first, resource.id, effect.key),
+        )
+    return there
+
+
+def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
+    """A refusal that may have had its effect (a 500) is settled by a read, not by more writes."""
+    unknown = effect.unknown or (
+        effect.key > 0 and rosters.state(tx, resource.id, effect.key)[1] == UNKNOWN
+    )
+    if unknown and resource.target_id is not None:
+        tx.run("UPDATE lane SET ask = 'id', doubt = 'ambiguous' WHERE resource = ?", (resource.id,))
+
+
+def _return_member(
+    tx: Transaction,
+    group: int,
+    effect: Effect,
+    earlier: tuple[int, dict[str, object]] | None,
+) -> bool:
+    was, confirmed = rosters.state(tx, group, effect.key)
+    wanted = bool(from_json(effect.base))
+    if earlier is not None:
+        wanted = effect.key in set(from_json(to_json(earlier[1].get("+", []))))
+    rosters.set_desired(tx, group, effect.key, wanted)
+    tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (wanted - was, group))
+    rosters.forget_absent(tx, group, effect.key)
+    return confirmed == wanted
+
+
+def _return_field(
+    tx: Transaction,
+    resource: ResourceRow,
+    effect: Effect,
+    earlier: tuple[int, dict[str, object]] | None,
+) -> bool:
+    field = FIELD_OF[Key(effect.key)]
+    attribute = shadow_attribute(resource.type, field)
+    if earlier is None:
+        base = from_json(effect.base)
+        value, written = base["v"], base["s"]
+    else:
+        writes = from_json(to_json(earlier[1]))
+        value, written = writes["f"][field.value], writes.get("s", {}).get(attribute)
+    rows.set_desired(tx, resource.id, field, value)
+    shadow = from_json(tx.value("SELECT shadow FROM resource WHERE id = ?", (resource.id,)))
+    shadow = {name: kept for name, kept in shadow.items() if name != attribute}
+    if written is not None:
+        shadow[attribute] = written
+    tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), resource.id))
+    confirmed = resource.confirmed
+    return (
+        confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
+    ) or not resource.c_exists

@@ -1,0 +1,99 @@
+"""Delivery's loops under one roof: the death of one ends the daemon, a stop drains them (L1, L10)."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from relay.telemetry import events
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+    from typing import Any
+
+    from relay.clock import Clock
+    from relay.delivery.dispatcher import Dispatcher
+    from relay.delivery.importer import Importer
+    from relay.delivery.keeper import Keeper
+    from relay.pace import Pacer
+    from relay.reporting import Reporter
+    from relay.store import Store
+    from relay.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+DRAIN_S: Final = 20.0
+"""Requests to TFE under way at a stop are given this long; systemd's TimeoutStopSec is longer."""
+
+
+WATCH_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What delivery is made of."""
+
+    store: Store
+    metrics: Metrics
+    pacer: Pacer
+    keeper: Keeper
+    importer: Importer
+    dispatcher: Dispatcher
+    reporter: Reporter
+    clock: Clock
+
+
+@asynccontextmanager
+async def delivering(parts: Parts, failed: asyncio.Event) -> AsyncIterator[None]:
+    """Delivery's loops, under one group: the death of one is the death of all."""
+    raised: BaseException | None = None
+    async with asyncio.TaskGroup() as tasks:
+        helpers = [
+            tasks.create_task(_supervised(name, work, parts.metrics, failed))
+            for name, work in (
+                ("keeper", parts.keeper.run()),
+                ("importer", parts.importer.run()),
+                ("disk", _watch_disk(parts)),
+                ("reporter", parts.reporter.run()),
+            )
+        ]
+        sending = tasks.create_task(
+            _supervised("dispatcher", parts.dispatcher.run(), parts.metrics, failed)
+        )
+        try:
+            yield
+        except BaseException as error:
+            raised = error
+        for helper in helpers:
+            helper.cancel()
+        parts.dispatcher.stop()
+        await asyncio.wait([sending], timeout=DRAIN_S)
+        sending.cancel()
+    if raised is not None:
+        raise raised
+
+
+async def _supervised(
+    name: str, work: Coroutine[Any, Any, None], metrics: Metrics, failed: asyncio.Event
+) -> None:
+    """Run a part; its death is logged, counted, and ends the daemon (L10)."""
+    try:
+        await work
+    except Exception:
+        metrics.unexpected_error()
+        log.exception(events.UNEXPECTED_ERROR, where=name)
+        failed.set()
+
+
+async def _watch_disk(parts: Parts) -> None:
+    """Refuse writes while there is room left to record what becomes of those accepted (A7)."""
+    while True:
+        free = await asyncio.to_thread(shutil.disk_usage, parts.store.path.parent)
+        parts.store.directory.full = free.free < parts.store.min_free_bytes
+        await asyncio.sleep(WATCH_S)

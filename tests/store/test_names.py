@@ -1,0 +1,104 @@
+"""Names that are freed by one change and taken by another never collide in TFE (S2, S3, S4)."""
+
+import pytest
+from support.lab import Sending
+
+from relay.errors import Refused
+from relay.rules.types import Kind
+from relay.simulator.faults import Fault, FaultKind, Match
+
+
+def refusals(sent: list[Sending]) -> list[int | None]:
+    return [one.verdict.status for one in sent if (one.verdict.status or 0) >= 400]
+
+
+async def test_a_name_that_a_rename_frees_can_be_taken_at_once(lab):
+    first = await lab.group("one")
+    await lab.run()
+
+    await lab.rename(first, "two")
+    await lab.group("one")
+    sent = await lab.run()
+
+    assert refusals(sent) == []
+    assert sorted(lab.names().values()) == ["one", "two"]
+
+
+async def test_two_groups_that_swap_their_names_end_with_each_others(lab):
+    one, two = await lab.group("one"), await lab.group("two")
+    await lab.run()
+    ids = (await lab.target(one), await lab.target(two))
+
+    await lab.rename(one, "aside")
+    await lab.rename(two, "one")
+    await lab.rename(one, "two")
+    sent = await lab.run()
+
+    assert refusals(sent) == []
+    assert [lab.names()[ident] for ident in ids] == ["two", "one"]
+    assert len(sent) == 3
+
+
+async def test_three_groups_whose_names_go_round_break_the_ring_by_one_detour(lab):
+    groups = [await lab.group(name) for name in "abc"]
+    await lab.run()
+    ids = [await lab.target(group) for group in groups]
+
+    await lab.rename(groups[0], "aside")
+    await lab.rename(groups[2], "a")
+    await lab.rename(groups[1], "c")
+    await lab.rename(groups[0], "b")
+    sent = await lab.run()
+
+    assert refusals(sent) == []
+    assert [lab.names()[ident] for ident in ids] == ["b", "c", "a"]
+    assert len(sent) == 4
+
+
+async def test_names_are_compared_without_regard_to_case(lab):
+    one = await lab.group("Engineering")
+    await lab.run()
+
+    with pytest.raises(Refused) as refused:
+        await lab.group("ENGINEERING")
+    await lab.rename(one, "engineering")
+    sent = await lab.run()
+
+    assert (refused.value.status, refused.value.scim_type) == (409, "uniqueness")
+    assert refusals(sent) == []
+    assert list(lab.names().values()) == ["engineering"]
+
+
+async def test_a_deleted_name_is_created_again_strictly_after_the_deletion(lab):
+    user = await lab.user("ada@example.com")
+    await lab.run()
+    was = await lab.target(user)
+
+    await lab.delete(Kind.USER, user)
+    again = await lab.user("ada@example.com")
+    sent = await lab.run()
+
+    assert again != user
+    assert [one.line for one in sent] == [f"DELETE /Users/{was}", "POST /Users"]
+    assert await lab.target(again) != was
+    assert lab.user_in_tfe("ada@example.com") is not None
+
+
+async def test_a_name_that_tfe_did_not_free_parks_whoever_wants_it_and_nobody_else(lab):
+    holder = await lab.group("one")
+    await lab.run()
+    lab.tfe.faults.add(
+        Fault(kind=FaultKind.STATUS, status=400, detail="no such name"),
+        Match(method="PATCH", body='"two"', count=None),
+    )
+
+    renamed = await lab.rename(holder, "two")
+    other = await lab.group("one")
+    await lab.group("three")
+    await lab.run()
+
+    assert await lab.state(renamed.change) == "parked"
+    assert sorted(lab.names().values()) == ["one", "three"]
+    assert (await lab.shadow(Kind.GROUP, holder))["displayName"] == "one"
+    assert await lab.shadow(Kind.GROUP, other) is None
+    assert (await lab.counters())["parked"] == 2
