@@ -1,8 +1,9 @@
 """The one place that wires everything: parts, sockets, signals, and the order they end in.
 
-Start: file, then delivery, then operators' sockets, then the front: nobody is let in before a change can
-be kept. Stop is the reverse (L1): no new request, in-flight ones finish to a deadline, what was sent is
-settled, and the file is closed last. A part that dies ends the process: its supervisor starts it again.
+Start: file, then delivery, then operators' sockets, then the front: nobody is let in before a
+change can be kept. Stop is the reverse (L1): no new request, in-flight ones finish to a deadline,
+what was sent is settled, and the file is closed last. A part that dies ends the process: its
+supervisor starts it again.
 """
 
 from __future__ import annotations

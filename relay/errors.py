@@ -75,7 +75,7 @@ class Unavailable(RelayError):
 
 
 class SettingsError(RelayError):
-    """The configuration cannot be used; each problem names its key, the value's fault and a cure."""
+    """The configuration cannot be used; each problem names key, fault and cure."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

@@ -1,4 +1,4 @@
-"""Delivery's loops under one roof: the death of one ends the daemon, a stop drains them (L1, L10)."""
+"""Delivery's loops: the death of one ends the daemon, a stop drains them (L1, L10)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def delivering(parts: Parts, failed: asyncio.Event) -> AsyncIterator[None]
         )
         try:
             yield
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again as itself, not in a group
             raised = error
         for helper in helpers:
             helper.cancel()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TIMEOUT_S: Final = 3.0
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 @click.command()

@@ -89,7 +89,7 @@ def main() -> None:
     except RelayError as error:
         click.echo(f"scim-relay: {error}", err=True)
         sys.exit(exit_of(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: exit 70, never 1
         # Without local variables, and without the message's own values: both may hold a secret.
         click.echo(f"scim-relay: internal error: {type(error).__name__}", err=True)
         traceback.print_tb(error.__traceback__)

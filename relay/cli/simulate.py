@@ -75,7 +75,7 @@ def _values(choices: type[StrEnum]) -> click.Choice[str]:
 @click.option("--latency", type=LatencyRange(), default=Latency(), help="Thinking time.")
 @click.option("--paused", is_flag=True, help="Start paused: 403 until resumed.")
 @click.option("--keep-bodies", is_flag=True, help="Keep request bodies in the log.")
-def simulate(
+def simulate(  # noqa: PLR0913 - one parameter for each option
     *,
     host: str,
     port: int,

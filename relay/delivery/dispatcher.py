@@ -1,8 +1,8 @@
 """The one loop that decides what is sent next, and the tasks that send it.
 
-One claim at a time waits for its slot, so that a revocation accepted now is at most one slot behind
-(H2): plan, commit the attempt, acquire the slot, send (H1). The loop ends when told to and leaves no
-claim behind; what was sent is settled first (L1).
+One claim at a time waits for its slot, so that a revocation accepted now is at most one slot
+behind (H2): plan, commit the attempt, acquire the slot, send (H1). The loop ends when told to and
+leaves no claim behind; what was sent is settled first (L1).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Dispatcher:
         metrics: what is counted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it joins, each named by its caller
         self,
         *,
         store: Store,
@@ -205,7 +205,7 @@ class Dispatcher:
         return Circumstances(charge, unit, self._settings.timeout_s, hold)
 
     def _adjust_rate(self, verdict: Verdict) -> None:
-        """AIMD: others may share TFE's limit, so its complaint slows us and success speeds us up."""
+        """AIMD: others may share TFE's limit; its complaint slows us, success speeds us up."""
         before = self._pacer.rate
         match verdict.outcome:
             case Outcome.THROTTLED:

@@ -36,7 +36,7 @@ PAGE: Final = 200
 RETRY_S: Final = 1.0
 IMPORT_LANE: Final = -1
 """Stands for the import where results of lanes are compared."""
-TOKEN_NOTE: Final = "token accepted"
+TOKEN_NOTE: Final = "token accepted"  # noqa: S105 - a note's key  # noqa: S105 - a note's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Importer:
         self._accepted = await self._store.noted(TOKEN_NOTE) is not None
 
     async def run(self) -> None:
-        """Have the token accepted once, then read page after page until a pass finds nothing new."""
+        """Have the token accepted once, then read page by page until a pass finds nothing new."""
         while not self._accepted:
             verdict = await self.ask(reads.discovery(), "token check")
             if verdict.outcome is Outcome.DELIVERED:

@@ -1,9 +1,9 @@
 """Holds while they stand: when to probe, what a probe says, when they go (design, *Holds*).
 
-`throttled` goes with time; `paused`, `token` and `down` go when a gentle probe succeeds, and whatever
-was held is then sent in order. After `paused` and `token`, and after several bound ids were unknown, TFE
-is asked whether it is still the one this database was filled from: if not, `foreign` is raised and only
-an operator ends it.
+`throttled` goes with time; `paused`, `token` and `down` go when a gentle probe succeeds, and
+whatever was held is then sent in order. After `paused` and `token`, and after several bound ids
+were unknown, TFE is asked whether it is still the one this database was filled from: if not,
+`foreign` is raised and only an operator ends it.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Pacer:
         """
         async with self._turn:
             # A pause or a slower rate may come while this sleeps: look again each time.
-            while (wait_s := self._due() - self._loop.time()) > _DUST_S:
+            while (wait_s := self._due() - self._loop.time()) > _DUST_S:  # noqa: ASYNC110
                 await asyncio.sleep(wait_s)
             self._window.period = self.spacing_s
             await self._window.acquire()  # type: ignore[no-untyped-call]  # it is untyped

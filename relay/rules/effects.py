@@ -62,6 +62,6 @@ def revokes(key: int, desired: object) -> bool:
 
     Deleting, suspending and leaving a group do; nothing else does.
     """
-    if key == Key.EXISTS or key == Key.ACTIVE or key > 0:
+    if key in (Key.EXISTS, Key.ACTIVE) or key > 0:
         return not desired
     return False

@@ -1,4 +1,4 @@
-"""The reads that TFE documents, as requests: probes, look-ups, pages (contract, *Users*, *Groups*)."""
+"""The reads that TFE documents, as requests: probes, look-ups, pages (contract)."""
 
 from __future__ import annotations
 

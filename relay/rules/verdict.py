@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"  # TFE acknowledged it, or what was to be deleted is gone
     THROTTLED = "throttled"  # TFE asks to come later: 429, 503 with a usable Retry-After
     PAUSED = "paused"  # 403: SCIM is paused or disabled
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - a name, not a secret; 401: expired, revoked, wrong
     DOWN = "down"  # the target, or the way to it, is in trouble; the change is not to blame
     FAILED = "failed"  # 500: the change's fault or the target's, delivery finds out (H4)
     AMBIGUOUS = "ambiguous"  # bytes left, no usable answer: it may or may not have happened
@@ -177,7 +177,7 @@ def _postponed(request: Sent, answer: Answered, outcome: Outcome) -> Verdict:
     sent_at = retry_after.date_s(answer.headers.get("date"))
     now_wall = answer.received_at if sent_at is None else sent_at
     wait_s = retry_after.parse(answer.headers.get("retry-after"), now_wall)
-    if answer.status == 503 and wait_s is not None:
+    if answer.status == 503 and wait_s is not None:  # noqa: PLR2004 - the status's own number
         outcome = Outcome.THROTTLED
     return _negative(request, answer, outcome, wait_s if outcome is Outcome.THROTTLED else None)
 
@@ -202,4 +202,4 @@ def _may_have_happened(status: int) -> bool:
 
 def _default_detail(status: int) -> str:
     """Our words where the target had none."""
-    return f"redirect (HTTP {status})" if status // 100 == 3 else f"HTTP {status}"
+    return f"redirect (HTTP {status})" if status // 100 == 3 else f"HTTP {status}"  # noqa: PLR2004

@@ -138,7 +138,7 @@ def parse_budget(value: object) -> Budget:
     if re.fullmatch(r"[0-9]+", text):
         return Budget(count=int(text))
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", text)
-    if found is None or float(found[1]) > 100:
+    if found is None or float(found[1]) > 100:  # noqa: PLR2004 - a percentage
         raise ValueError('neither a number nor a percentage; write 20, or "5%", or 0 for no limit')
     return Budget(share=float(found[1]) / 100)
 
@@ -149,7 +149,7 @@ def parse_address(value: object) -> Address:
         return value
     wanted = 'write "127.0.0.1:8080", "[::1]:8080" or "unix:/run/scim-relay/scim.sock"'
     if not isinstance(value, str):
-        raise ValueError(f"not an address; {wanted}")
+        raise ValueError(f"not an address; {wanted}")  # noqa: TRY004 - pydantic's protocol
     if value.startswith("unix:"):
         path = Path(value.removeprefix("unix:"))
         if not path.is_absolute():
@@ -177,7 +177,7 @@ def parse_optional_path(value: object) -> Path | None:
     if isinstance(value, Path) or value in {"", None}:
         return value or None  # type: ignore[return-value]  # "" and None are both "not given"
     if not isinstance(value, str):
-        raise ValueError("not a path; write a file name in quotes")
+        raise ValueError("not a path; write a file name in quotes")  # noqa: TRY004
     if not value.startswith(CREDENTIAL):
         return Path(value)
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -217,7 +217,7 @@ def parse_hashes(value: object) -> tuple[str, ...]:
     if hashes == ("",):
         return ()
     if not isinstance(hashes, list | tuple):
-        raise ValueError("not a hash; write what `scim-relay token new` prints")
+        raise ValueError("not a hash; write what `scim-relay token new` prints")  # noqa: TRY004
     for each in hashes:
         if not isinstance(each, str) or not _TOKEN_HASH.fullmatch(each):
             raise ValueError(
@@ -231,7 +231,7 @@ def parse_secret(value: object) -> Secret | None:
     if isinstance(value, Secret) or value is None:
         return value
     if not isinstance(value, str):
-        raise ValueError("not text; write the token in quotes")
+        raise ValueError("not text; write the token in quotes")  # noqa: TRY004
     return Secret(value.strip()) if value.strip() else None
 
 

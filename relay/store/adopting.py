@@ -1,7 +1,7 @@
 """Taking TFE's word for what it holds: after a look-up, a read back, or an import.
 
-A found object is compared before its id is used: never trust that a filter was honoured. Confirmed is
-read from TFE, and the effects follow: what agrees is closed, what differs is opened.
+A found object is compared before its id is used: never trust that a filter was honoured. Confirmed
+is read from TFE, and the effects follow: what agrees is closed, what differs is opened.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relay.store import lanes, parking, rows
+from relay.store import lanes, rosters, rows
 from relay.store.claims import UNKNOWN, Before, Claim, Purpose
+from relay.store.parking import own_keys
 
 if TYPE_CHECKING:
     from relay.rules.planner_types import Request
@@ -25,9 +26,8 @@ def mark_unknown(
     removes: tuple[tuple[int, str], ...],
 ) -> Before:
     """Mark every key the request touches as unknown, before its first byte (K1)."""
-    keys = parking.own_keys(request)
     fields = []
-    for key in keys:
+    for key in own_keys(request):
         unknown = tx.value(
             "SELECT unknown FROM effect WHERE resource = ? AND key = ?", (resource.id, key)
         )
@@ -37,28 +37,20 @@ def mark_unknown(
         "UPDATE effect SET unknown = 1 WHERE resource = ? AND key = ?",
         [(resource.id, key) for key, _ in fields],
     )
-    members = (
-        [
-            (user, confirmed)
-            for user, confirmed in tx.all(
-                "SELECT m.user_id, m.confirmed FROM member m JOIN effect e"
-                " ON e.resource = m.group_id AND e.key = m.user_id WHERE m.group_id = ?",
-                (resource.id,),
-            )
-        ]
-        if adds or removes
-        else []
-    )
-    touched = {user for user, _ in adds} | {user for user, _ in removes}
-    members = [(user, confirmed) for user, confirmed in members if user in touched]
+    users = [user for user, _ in (*adds, *removes)]
+    return Before(tuple(fields), _mark_members(tx, resource.id, users))
+
+
+def _mark_members(tx: Transaction, group: int, users: list[int]) -> tuple[tuple[int, int], ...]:
+    members = tuple((user, rosters.state(tx, group, user)[1]) for user in users)
     tx.each(
         "UPDATE member SET confirmed = 2 WHERE group_id = ? AND user_id = ?",
-        [(resource.id, user) for user, _ in members],
+        [(group, user) for user in users],
     )
     fresh = sum(1 for _, confirmed in members if confirmed == 0)
     if fresh:
-        tx.run("UPDATE resource SET c_size = c_size + ? WHERE id = ?", (fresh, resource.id))
-    return Before(tuple(fields), tuple(members))
+        tx.run("UPDATE resource SET c_size = c_size + ? WHERE id = ?", (fresh, group))
+    return members
 
 
 def begin(tx: Transaction, resource: int, through: int, purpose: Purpose, request: Request) -> int:

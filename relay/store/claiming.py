@@ -1,7 +1,7 @@
 """Claiming: choose the most urgent ready lane, plan it, and commit the attempt before it is sent.
 
-Carries D1 (the attempt row is on disk before the first byte), K1 (every key it touches is unknown from
-here on) and H2 (revocation first, yet the oldest other lane gets one slot in ten).
+Carries D1 (the attempt row is on disk before the first byte), K1 (every key it touches is unknown
+from here on) and H2 (revocation first, yet the oldest other lane gets one slot in ten).
 """
 
 from __future__ import annotations

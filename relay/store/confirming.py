@@ -1,4 +1,4 @@
-"""TFE acknowledged a write: confirmed moves forward, covered changes are delivered, waiters told."""
+"""TFE acknowledged a write: confirmed moves forward, what it covers is delivered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
-    """TFE acknowledged a write: confirmed moves forward, and every change it covers is delivered."""
+    """TFE acknowledged a write: confirmed moves forward, and what it covers is delivered."""
     resource = rows.by_row(tx, claim.resource)
     if claim.request.deletes:
         _deleted(tx, resource)

@@ -1,7 +1,7 @@
 """Effect rows: opened by accepting, closed by settling, and by nothing else.
 
-An effect is there exactly while a key's desired and confirmed values differ, or may differ. A change
-is delivered when no effect it wrote is open up to it (semantics S6).
+An effect is there exactly while a key's desired and confirmed values differ, or may differ. A
+change is delivered when no effect it wrote is open up to it (semantics S6).
 """
 
 from __future__ import annotations

@@ -33,6 +33,9 @@ IntegrityError: Final[type[stdlib_sqlite3.IntegrityError]] = sqlite3.IntegrityEr
 NETWORK_FILESYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"}
 )
+FIELDS_OF_A_MOUNT: Final = 3
+"""Device, mount point, type: what is needed of a line of `/proc/mounts`."""
+
 CACHE_KIB: Final = 32 * 1024
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
@@ -73,7 +76,7 @@ def filesystem_of(path: Path, mounts: str) -> str:
     best, found = "", "unknown"
     for line in mounts.splitlines():
         parts = line.split()
-        if len(parts) < 3:
+        if len(parts) < FIELDS_OF_A_MOUNT:
             continue
         point = parts[1].rstrip("/") or "/"
         inside = str(path) == point or str(path).startswith(point.rstrip("/") + "/")

@@ -1,9 +1,10 @@
 """Where store operations run: one thread each for writing and reading, or inline in simulation.
 
 Group commit: the writer drains its whole queue, runs every operation in its own savepoint of one
-transaction, commits once, and wakes all callers with one call into the event loop. One bad operation
-fails alone; a full disk fails the batch, and nothing of it is on disk (A7). A caller that was
-cancelled does not undo its operation: the row is committed, and accepting is idempotent (A4).
+transaction, commits once, and wakes all callers with one call into the event loop. One bad
+operation fails alone; a full disk fails the batch, and nothing of it is on disk (A7). A caller
+that was cancelled does not undo its operation: the row is committed, and accepting is idempotent
+(A4).
 """
 
 from __future__ import annotations
@@ -143,8 +144,7 @@ class Writer:
         results: list[tuple[_Job, Any, BaseException | None]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                results.append(self._one(job, outbox))
+            results = [self._one(job, outbox) for job in jobs]
             self._connection.execute("COMMIT")
         except DatabaseError as error:
             if self._connection.in_transaction:
@@ -169,7 +169,7 @@ class Writer:
             execute("ROLLBACK TO operation")
             execute("RELEASE operation")
             return job, None, cannot_write(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means
             execute("ROLLBACK TO operation")
             execute("RELEASE operation")
             return job, None, error
@@ -237,7 +237,7 @@ class Reader:
             return query(self._connection), None
         except DatabaseError as error:
             return None, cannot_write(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means
             return None, error
 
 

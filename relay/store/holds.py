@@ -15,7 +15,7 @@ class HoldName(StrEnum):
 
     THROTTLED = "throttled"
     PAUSED = "paused"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - a hold's name
     DOWN = "down"
     FOREIGN = "foreign"
     OPERATOR = "operator"

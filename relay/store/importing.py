@@ -1,7 +1,7 @@
 """Filling the directory from an existing TFE: pages in, resources under TFE's own ids (K6).
 
-An import never touches what was attempted or confirmed since its page's request began, and repeats until
-a whole pass finds nothing new, since a list that changes while it is read can skip entries.
+An import never touches what was attempted or confirmed since its page's request began, and repeats
+until a whole pass finds nothing new, since a list that changes while it is read can skip entries.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def _insert(tx: Transaction, kind: Kind, found: TargetResource) -> None:
     fields = found.fields
     row = tx.insert(
         "INSERT INTO resource (kind, public_id, state, origin, name, name_key, external_id, active,"
-        " email, shadow, created, modified) VALUES (?, ?, 'live', 'import', ?, ?, ?, ?, ?, ?, ?, ?)",
+        " email, shadow, created, modified)"
+        " VALUES (?, ?, 'live', 'import', ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             kind.value,
             found.id,

@@ -1,7 +1,7 @@
 """Settling doubts by reading: after an ambiguous create, a 409, a 404, or for verification.
 
-Carries D2: an ambiguous POST is settled by look-up, never repeated blindly. What is found is compared by
-`userName` or `displayName`, then by `externalId`, before its id is used.
+Carries D2: an ambiguous POST is settled by look-up, never repeated blindly. What is found is
+compared by `userName` or `displayName`, then by `externalId`, before its id is used.
 """
 
 from __future__ import annotations

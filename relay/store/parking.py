@@ -1,7 +1,7 @@
 """What a refusal does: take the plan apart, park the guilty key, keep a revocation owed.
 
-Semantics S1 (desired = base + the survivors), S5 (a parked creation), S7 (bisecting over effects), and
-the design's *A revocation never leaves desired*.
+Semantics S1 (desired = base + the survivors), S5 (a parked creation), S7 (bisecting over effects),
+and the design's *A revocation never leaves desired*.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _open(tx: Transaction, resource: int, key: int) -> Effect | None:
 
 
 def _split(tx: Transaction, resource: int, found: list[Effect]) -> None:
-    """Send the two halves apart: existence alone first, else revocations, fields, additions (S7)."""
+    """Send two halves apart: existence first, else revocations, fields, additions (S7)."""
     found.sort(key=lambda e: (e.key != Key.EXISTS, not e.revokes, e.key > 0, e.key))
     middle = 1 if found[0].key == Key.EXISTS else len(found) // 2
     here = max(found[0].slice, 1)

@@ -1,7 +1,7 @@
 """Queries of the directory: what IdPs read, from committed rows only (A5).
 
-They run on the reader thread, or inside a transaction where an answer's view is fixed together with its
-decision. Each is an indexed look-up or a bounded page.
+They run on the reader thread, or inside a transaction where an answer's view is fixed together
+with its decision. Each is an indexed look-up or a bounded page.
 """
 
 from __future__ import annotations

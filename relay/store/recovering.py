@@ -1,8 +1,8 @@
 """At start: every attempt without a result has a dead owner (L2).
 
-There is no rescue by time: the lock says that nobody else lives. What was claimed may have been sent, so
-its keys stay unknown; a create is looked up. An attempt that was in flight at three deaths is the prime
-suspect of them and is parked (H4).
+There is no rescue by time: the lock says that nobody else lives. What was claimed may have been
+sent, so its keys stay unknown; a create is looked up. An attempt that was in flight at three
+deaths is the prime suspect of them and is parked (H4).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Settling: one transaction turns an attempt's verdict into what is known, owed and told.
 
-The table is `_BY_OUTCOME`; each row is a function of the claim and the verdict. Whatever certainly had
-no effect is put back as it was; whatever may have had one stays unknown (K1).
+The table is `_BY_OUTCOME`; each row is a function of the claim and the verdict. Whatever certainly
+had no effect is put back as it was; whatever may have had one stays unknown (K1).
 """
 
 from __future__ import annotations

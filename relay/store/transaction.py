@@ -107,7 +107,8 @@ class Transaction:
     ) -> None:
         """Append to the audit log: what was decided, by whom, about what."""
         self.run(
-            "INSERT INTO audit (at, event, actor, change, resource, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit (at, event, actor, change, resource, detail)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             (self.now, event, actor, change, resource, detail),
         )
 

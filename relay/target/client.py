@@ -121,7 +121,7 @@ class TargetClient:
         )
         # aiohttp repeats GET, PUT and DELETE by itself when a kept connection breaks: a request
         # nobody paced, and a second execution nobody recorded. There is no public switch.
-        self._session._retry_connection = False
+        self._session._retry_connection = False  # noqa: SLF001
         return self
 
     async def __aexit__(
@@ -182,7 +182,7 @@ class TargetClient:
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answered:
         """The answer in full; a status that settles the matter does so even if its body is cut."""
-        success = response.status // 100 == 2
+        success = response.status // 100 == 2  # noqa: PLR2004 - the class of successes
         try:
             body = _parsed(await self._read(response), success)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):

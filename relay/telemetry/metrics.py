@@ -268,7 +268,7 @@ def _mirror(gauge: Gauge, values: Mapping[str, float]) -> None:
 def described(metrics: Metrics) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     """Name as scraped, type, labels and meaning of every metric, sorted by name."""
     # prometheus-client lists neither its collectors nor their labels in public.
-    collectors = set(metrics.registry._names_to_collectors.values())
+    collectors = set(metrics.registry._names_to_collectors.values())  # noqa: SLF001
     families = [(next(iter(each.collect())), each) for each in collectors]
     for family, each in sorted(families, key=lambda pair: pair[0].name):
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")

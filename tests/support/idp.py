@@ -12,6 +12,7 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+    from typing import Self
 
 TOKEN = "idp-token-of-the-tests"
 
@@ -30,7 +31,7 @@ class Idp:
         self._base = base
         self._token = token
 
-    async def __aenter__(self) -> Idp:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {self._token}"},
             timeout=aiohttp.ClientTimeout(total=60),

@@ -109,12 +109,14 @@ async def relay_for(
 ) -> AsyncIterator[Relay]:
     """A relay in this process, its import done."""
     settings = settings_for(sim, folder, **sections)
-    async with running(settings) as parts:
-        async with Idp(f"http://127.0.0.1:{parts.port}{settings.listen.base_path}") as idp:
-            relay = Relay(parts, idp)
-            if not sim.access.paused:
-                await relay.imported()
-            yield relay
+    async with (
+        running(settings) as parts,
+        Idp(f"http://127.0.0.1:{parts.port}{settings.listen.base_path}") as idp,
+    ):
+        relay = Relay(parts, idp)
+        if not sim.access.paused:
+            await relay.imported()
+        yield relay
 
 
 async def until(

@@ -117,7 +117,7 @@ class Play:
             raise DemoFailed("cannot go on: the relay did not notice that TFE is paused")
         now = await side.standing()
         screen.say(
-            f"{asked} requests answered, {refused} of them refused; {now.pending} changes are held; "
+            f"{asked} requests answered, {refused} of them refused; {now.pending} changes held; "
             "the last of them is an offboarding"
         )
         return starts

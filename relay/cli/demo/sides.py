@@ -112,7 +112,7 @@ async def reached(condition: Callable[[], Awaitable[bool]], limit_s: float) -> b
     """Whether a condition of another process comes true in time."""
     try:
         async with asyncio.timeout(limit_s):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - another process cannot set an event
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         return False
