@@ -37,7 +37,7 @@ def store_settings(settings: Settings) -> StoreSettings:
     """How the store is opened."""
     rules = AcceptRules(
         profile=profile_of(settings),
-        missing_address="userName",
+        missing_address=settings.users.missing_address,
         max_pending=settings.store.max_pending,
         patience=patience_of(settings),
     )

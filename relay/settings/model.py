@@ -207,6 +207,19 @@ class Guard(Section):
     )
 
 
+class Users(Section):
+    """What becomes of a user without an address, which TFE would refuse."""
+
+    missing_address: str = key(
+        "userName",
+        "The address of a new user who has none: `userName` takes the `userName` if it looks "
+        "like an address, otherwise 400; a pattern with `{userName}` makes one up; `refuse` "
+        "always answers 400.",
+        "{userName}@users.noreply.example.com",
+        pattern=r"^(userName|refuse|[^\s@]*\{userName\}[^\s@]*@[^\s@]+)$",
+    )
+
+
 class Groups(Section):
     """What becomes of a group that TFE would not take."""
 
@@ -258,6 +271,7 @@ class Settings(BaseSettings):
     store: Store = Store()
     answer: Answer = Answer()
     guard: Guard = Guard()
+    users: Users = Users()
     groups: Groups = Groups()
     metrics: Metrics = Metrics()
     control: Control = Control()

@@ -32,6 +32,10 @@ async def replay(path, sim, relay):
     return failures
 
 
+MADE_UP = "{userName}@users.noreply.example.com"
+"""authentik's users may have no address at all."""
+
+
 @pytest.mark.parametrize("wait", ["2s", "0s"], ids=["patient", "elastic"])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 async def test_each_recorded_request_is_answered_and_reaches_tfe_as_its_sender_meant(
@@ -39,7 +43,13 @@ async def test_each_recorded_request_is_answered_and_reaches_tfe_as_its_sender_m
 ):
     async with (
         simulator(QUICK) as sim,
-        relay_for(sim, tmp_path, target={"rate": 100}, answer={"wait": wait}) as relay,
+        relay_for(
+            sim,
+            tmp_path,
+            target={"rate": 100},
+            answer={"wait": wait},
+            users={"missing_address": MADE_UP},
+        ) as relay,
     ):
         failures = await replay(path, sim, relay)
         counters = await relay.counters()
