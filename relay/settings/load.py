@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError as EnvironmentUnreadable
 
 from relay.errors import SettingsError
-from relay.settings.model import ENV_PREFIX, Settings
+from relay.settings.base import ENV_PREFIX
+from relay.settings.model import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

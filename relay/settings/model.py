@@ -6,13 +6,13 @@ generated from them (`relay.settings.pages`).
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from relay.settings.absent import not_built, stays_empty
+from relay.settings.base import ENV_PREFIX, Section, contradiction, key
 from relay.settings.kinds import (
     BaseUrl,
     Duration,
@@ -25,27 +25,6 @@ from relay.settings.kinds import (
     Size,
     TokenHashes,
 )
-
-ENV_PREFIX = "SCIM_RELAY_"
-
-
-def key(default: Any, description: str, example: Any = None, **limits: Any) -> Any:
-    """A documented key; `default` is written as the operator would, and validated."""
-    examples = None if example is None else [example]
-    return Field(default=default, description=description, examples=examples, **limits)
-
-
-def contradiction(*problems: tuple[str, str]) -> PydanticCustomError:
-    """Keys that are right alone and wrong together: `(key, "problem; what would be right")`."""
-    return PydanticCustomError("contradiction", "contradictory", {"problems": problems})
-
-
-class Section(BaseModel):
-    """One table of the file: frozen, and without unknown keys."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, arbitrary_types_allowed=True
-    )
 
 
 class Listen(Section):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
+from relay.settings.base import ENV_PREFIX, Section
 from relay.settings.model import (
-    ENV_PREFIX,
     AdminApi,
     Answer,
     Connection,
@@ -19,9 +19,9 @@ from relay.settings.model import (
     Listen,
     Log,
     Metrics,
-    Section,
     Store,
     Target,
+    Users,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
     ("store", Store),
     ("answer", Answer),
     ("guard", Guard),
+    ("users", Users),
     ("groups", Groups),
     ("metrics", Metrics),
     ("control", Control),

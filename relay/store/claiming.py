@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import reads
 from relay.rules.planner import plan
-from relay.store import attempting, lanes, parking, rows
+from relay.store import adopting, attempting, lanes, parking, rows
 from relay.store.claims import Claim, Purpose
 from relay.store.planning import Draft, draft
 
@@ -103,6 +103,8 @@ def _claim_lane(tx: Transaction, resource: ResourceRow, profile: TargetProfile) 
 
 def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | None) -> None:
     """Close effects that no request can bring closer, so that a lane never spins."""
+    if not resource.wanted and resource.target_id is None:
+        adopting.absent(tx, resource.id)  # deleted before it ever came to be
     if drafted is not None:
         parking.close_unsendable(tx, resource, drafted.keys)
     lanes.refresh(tx, rows.by_row(tx, resource.id))

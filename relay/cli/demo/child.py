@@ -19,7 +19,7 @@ import orjson
 from relay.errors import RelayError
 from relay.ops.client import ask
 from relay.ops.errors import DaemonUnreachable
-from relay.settings.model import ENV_PREFIX
+from relay.settings.base import ENV_PREFIX
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -52,7 +52,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Both sides, and what the pause and the kill showed.
+    """Both sides.
 
     Attributes:
         relay: the side through the relay.
@@ -119,7 +119,7 @@ def _column(figures: Figures) -> list[tuple[str, str]]:
         ("groups right at TFE", _of(found.wanted.groups, found.found.groups)),
         ("memberships right at TFE", _of(found.wanted.members, found.found.members)),
         ("there, but not wanted (or outdated)", str(len(found.surplus))),
-        ("revocations in place", f"{found.revoked} of {found.revocations}"),
+        ("access revoked (or never granted)", f"{found.revoked} of {found.revocations}"),
         ("duration", f"{figures.seconds:.1f} s"),
     ]
 

@@ -45,9 +45,8 @@ class Progress:
         """The same in one line."""
         saved = self.asked - self.sent
         return (
-            f"accepted {self.accepted:4}  queued {self.queued:4}  delivered {self.delivered:4}  "
-            f"| at TFE: requests {self.sent:4}  saved {saved:4}  rate {self.rate:3}/s  "
-            f"| hold: {self.hold}"
+            f"accepted {self.accepted:3} queued {self.queued:3} delivered {self.delivered:3} "
+            f"| sent {self.sent:3} saved {saved:3} {self.rate:3}/s | hold {self.hold}"
         )
 
 
@@ -81,8 +80,8 @@ class Screen(Protocol):
         """One remark."""
         ...
 
-    def show(self, progress: Progress) -> None:
-        """How things stand now."""
+    def show(self, line: str, *, calm: bool) -> None:
+        """How things stand now; `calm` unless something is held or refused."""
         ...
 
 
@@ -110,9 +109,10 @@ class PlainScreen:
         """One line."""
         click.echo(f"   {text}")
 
-    def show(self, progress: Progress) -> None:
+    def show(self, line: str, *, calm: bool) -> None:
         """One line."""
-        click.echo(f"   {progress.line}")
+        del calm
+        click.echo(f"   {line}")
 
 
 class RichScreen:
@@ -147,12 +147,11 @@ class RichScreen:
         """One line."""
         self._console.print(f"   {text}", markup=False)
 
-    def show(self, progress: Progress) -> None:
-        """The live line, red while something is held."""
+    def show(self, line: str, *, calm: bool) -> None:
+        """The live line."""
         from rich.text import Text
 
-        style = "green" if progress.hold == "none" else "red"
-        self._live.update(Text(progress.line, style=style), refresh=True)
+        self._live.update(Text(f"   {line}", style="green" if calm else "red"), refresh=True)
 
 
 def screen_for(*, plain: bool) -> Screen:

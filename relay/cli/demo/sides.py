@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from relay.cli.demo.child import DemoFailed, RelayChild, Standing
-from relay.cli.demo.idp import Idp
+from relay.cli.demo.idp import PACE, Idp
 from relay.cli.demo.oracle import Findings, compare
 from relay.simulator import Latency, RateLimit, Simulator, SimulatorSettings, simulator
 from relay.simulator.seed import sow
@@ -69,6 +69,7 @@ class RelaySide(Side):
     def __init__(self, script: Script, sim: Simulator, idp: Idp, relay: RelayChild) -> None:
         super().__init__("with the relay", script, sim, idp)
         self.relay = relay
+        self._known = Standing()
 
     async def start(self) -> Standing:
         """Start the relay and wait until it serves; how it stands then.
@@ -87,8 +88,9 @@ class RelaySide(Side):
         return await self.standing()
 
     async def standing(self) -> Standing:
-        """How the relay stands; all zero while nobody answers."""
-        return await self.relay.standing() or Standing()
+        """How the relay stands; while it does not answer, how it stood last."""
+        self._known = await self.relay.standing() or self._known
+        return self._known
 
     async def settled(self, limit_s: float) -> bool:
         """Wait until nothing is pending; False if that takes too long."""
@@ -127,7 +129,7 @@ async def relay_side(
     async with _stand_in(script, rate) as sim:
         relay = RelayChild(folder, sim, rate)
         try:
-            async with Idp(relay.base_url, relay.token, connections) as idp:
+            async with Idp(relay.base_url, relay.token, connections, rate * PACE) as idp:
                 yield RelaySide(script, sim, idp, relay)
         finally:
             await relay.stop()
@@ -138,7 +140,7 @@ async def straight_side(script: Script, rate: int, connections: int) -> AsyncIte
     """A second stand-in and an IdP that talks to it directly."""
     async with (
         _stand_in(script, rate) as sim,
-        Idp(sim.url, sim.token, connections) as idp,
+        Idp(sim.url, sim.token, connections, rate * PACE) as idp,
     ):
         yield Side("straight at TFE", script, sim, idp)
 
