@@ -30,7 +30,7 @@ from relay.ops import systemd
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
 from relay.pace import Pacer
-from relay.reporting import Reporter
+from relay.reporting import TARGET_NOTE, Reporter
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
 from relay.store.holds import HoldName
@@ -53,8 +53,6 @@ log = structlog.get_logger(__name__)
 
 STALLED_S: Final = 90.0
 """Delivery's loop went round within this time, or the daemon is not alive (L10)."""
-
-TARGET_NOTE: Final = "target url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +174,7 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
         rng=rng,
         metrics=metrics.target,
     )
-    reporter = Reporter(settings, store, metrics, pacer, importer, clock)
+    reporter = Reporter(settings, store, metrics, pacer, importer, keeper, clock)
     return Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, clock)
 
 
@@ -217,6 +215,9 @@ async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
     log.info(events.STARTED, version=__version__, target=settings.target.url)
+    log.warning(
+        events.GUARD_NOT_BUILT, cure="limit what may be deprovisioned in the identity provider"
+    )
     async with running(settings) as relay, asyncio.TaskGroup() as tasks:
         log.info(events.READY, address=str(settings.listen.address), port=relay.port)
         systemd.notify(systemd.READY)

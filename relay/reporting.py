@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from relay.clock import Clock
     from relay.delivery.importer import Importer
+    from relay.delivery.keeper import Keeper
     from relay.ops.control import Route
     from relay.pace import Pacer
     from relay.rules.types import Json, JsonObject
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from relay.telemetry.metrics import Metrics
 
 EVERY_S: Final = 2.0
+TARGET_NOTE: Final = "target url"
+"""The TFE this database belongs to, kept in it."""
 
 
 class Reporter:
@@ -36,6 +39,7 @@ class Reporter:
         metrics: Metrics,
         pacer: Pacer,
         importer: Importer,
+        keeper: Keeper,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -43,6 +47,7 @@ class Reporter:
         self._metrics = metrics
         self._pacer = pacer
         self._importer = importer
+        self._keeper = keeper
         self._clock = clock
 
     async def run(self) -> None:
@@ -58,7 +63,29 @@ class Reporter:
             "status": self._status,
             "changes/list": self._changes,
             "changes/show": self._change,
+            "pause": self._pause,
+            "resume": self._resume,
         }
+
+    async def _pause(self, arguments: JsonObject) -> Json:
+        """Send nothing until `resume`; accepting goes on."""
+        await self._keeper.raise_hold(HoldName.OPERATOR, _why(arguments))
+        return {"hold": HoldName.OPERATOR.value}
+
+    async def _resume(self, arguments: JsonObject) -> Json:
+        """Lift a hold that only an operator ends.
+
+        Raises:
+            NotFound: it does not stand, or lifts by itself.
+        """
+        name = arguments.get("hold")
+        standing = {hold.name for hold in self._keeper.standing}
+        if name not in (HoldName.OPERATOR, HoldName.FOREIGN) or HoldName(str(name)) not in standing:
+            raise NotFound(f"no hold {name} stands that an operator could lift")
+        if name == HoldName.FOREIGN:
+            await self._store.note(TARGET_NOTE, self._settings.target.url)
+        await self._keeper.lift(HoldName(str(name)), f"operator: {_why(arguments)}")
+        return {"lifted": str(name)}
 
     def _age(self, at: float | None) -> float:
         return 0.0 if at is None else round(max(0.0, self._clock.wall() - at), 3)
@@ -134,6 +161,11 @@ class Reporter:
         if row is None:
             raise NotFound(f"no change has the number {number}")
         return self._row(row)
+
+
+def _why(arguments: JsonObject) -> str:
+    reason = arguments.get("reason")
+    return reason if isinstance(reason, str) and reason else "no reason given"
 
 
 def _size(path: Path) -> int:

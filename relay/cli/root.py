@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
     "docs": ("relay.cli.docs", "Print a generated page."),
     "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
+    "pause": ("relay.cli.holding", "Send nothing until `resume`."),
+    "resume": ("relay.cli.holding", "Go on sending."),
     "serve": ("relay.cli.serve", "Run the relay."),
     "simulate": ("relay.cli.simulate", "Run a stand-in for Terraform Enterprise."),
     "status": ("relay.cli.status", "Show what a running relay is doing."),

@@ -169,7 +169,8 @@ class Answer(Section):
 class Guard(Section):
     """How much deprovisioning passes without an operator, per connection.
 
-    Each budget is a number or a percentage; `0` switches it off.
+    Each budget is a number or a percentage; `0` switches it off. This release reads and checks
+    these keys and does not enforce them yet: every revocation passes.
     """
 
     window: Duration = key("1h", "The time over which the budgets count.")

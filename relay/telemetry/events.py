@@ -14,6 +14,7 @@ from typing import Final
 STARTED: Final = "relay.started"
 READY: Final = "relay.ready"
 STOPPING: Final = "relay.stopping"
+GUARD_NOT_BUILT: Final = "relay.guard_not_built"
 STOPPED: Final = "relay.stopped"
 STORE_OPENED: Final = "store.opened"
 STORE_TROUBLE: Final = "store.trouble"
@@ -56,6 +57,9 @@ class Event:
 FIELDS: Final[dict[str, Event]] = {
     STARTED: Event("info", "The daemon has its configuration.", ("version", "target")),
     READY: Event("info", "Changes can be accepted durably.", ("address",)),
+    GUARD_NOT_BUILT: Event(
+        "warning", "The keys of [guard] are read and not enforced in this release.", ("cure",)
+    ),
     STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
     STOPPED: Event("info", "Everything is on disk; the process ends.", ("pending",)),
     STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),

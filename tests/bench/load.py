@@ -29,7 +29,7 @@ def create(number: int) -> tuple[str, str, bytes]:
 
 
 def lookup(number: int) -> tuple[str, str, bytes]:
-    text = quote(f'userName eq "seed{number}@example.com"')
+    text = quote(f'userName eq "load{number}@example.com"')
     return "GET", f"/Users?filter={text}", b""
 
 
