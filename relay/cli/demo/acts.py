@@ -176,9 +176,9 @@ class _Play:
         leaver = _id_of(side, side.script.leaver)
         side.sim.resume()
         await self._settle()
-        steps = side.script.steps
+        steps = [step for stage in side.script.during_pause for step in stage]
         revoking = sum(isinstance(step, Leave | Offboard) for step in steps)
-        screen.say(f"{revoking} of the changes took access away")
+        screen.say(f"{revoking} of the changes that were held take access away")
         screen.say(_offboarding(_writes(side, last), leaver, resumed))
 
     async def _settle(self) -> None:

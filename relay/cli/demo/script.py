@@ -190,6 +190,7 @@ def written(users: int, groups: int, seed: int) -> Script:
         tuple(Arrive(person) for person in (*present, *early)),
         tuple(Found(team) for team in (staff, *teams)),
         _joins(teams, rosters, {*present, *early}),
+        _corrections([*present, *early], staff),
     )
     return Script(
         present=tuple(present),
@@ -198,7 +199,7 @@ def written(users: int, groups: int, seed: int) -> Script:
         during_pause=(
             tuple(Arrive(person) for person in late),
             (*_joins(teams, rosters, {*late}), *_edits(early, teams)),
-            _revocations(present, early, staff, list(zip(teams, rosters, strict=True))),
+            _revocations(present, early, list(zip(teams, rosters, strict=True))),
         ),
         leaver=present[0].key,
     )
@@ -213,12 +214,18 @@ def _joins(teams: list[Team], rosters: list[list[Person]], known: set[Person]) -
     return tuple(steps)
 
 
-def _edits(early: list[Person], teams: list[Team]) -> Stage:
-    """One person in eight renamed, one in eight with a new address, one team renamed."""
-    renamed, moved = early[::8], early[1::8]
+def _corrections(people: list[Person], staff: Team) -> Stage:
+    """One person in four gets a new address, and somebody leaves the staff."""
     return (
-        *(Rename(person.key, f"new.{person.user_name}") for person in renamed),
-        *(Readdress(person.key, f"new.{person.email}") for person in moved),
+        *(Readdress(person.key, f"new.{person.email}") for person in people[::4]),
+        Leave(staff.key, (people[1].key,)),
+    )
+
+
+def _edits(early: list[Person], teams: list[Team]) -> Stage:
+    """One person in eight renamed, one team renamed."""
+    return (
+        *(Rename(person.key, f"new.{person.user_name}") for person in early[::8]),
         Retitle(teams[-1].key, f"{teams[-1].name} (renamed)"),
     )
 
@@ -226,13 +233,11 @@ def _edits(early: list[Person], teams: list[Team]) -> Stage:
 def _revocations(
     present: list[Person],
     early: list[Person],
-    staff: Team,
     rosters: list[tuple[Team, list[Person]]],
 ) -> Stage:
     """People leave teams and the company; the leaver is the last step of all."""
     gone = [*present[1:3], *early[2::10]]
     return (
-        Leave(staff.key, (present[-1].key,)),
         *(Leave(team.key, (roster[0].key, roster[1].key)) for team, roster in rosters[:3]),
         *(Offboard(person.key) for person in gone),
         Offboard(present[0].key),
