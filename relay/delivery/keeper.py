@@ -164,10 +164,11 @@ class Keeper:
         if verdict.outcome is not Outcome.DELIVERED:
             await self._still(verdict)
             return
-        if HoldName.PAUSED in self._holds or HoldName.TOKEN in self._holds:
-            reason = await self._other_target(verdict, 0)
-            if reason is not None:
-                await self.raise_hold(HoldName.FOREIGN, reason)
+        hold = await self._other_target(verdict, 0)
+        if hold is not None:
+            await self.raise_hold(hold.name, hold.reason)
+            if hold.name is not HoldName.FOREIGN:
+                return
         self._probes = 0
         if HoldName.DOWN in self._holds:
             self._pacer.slow_start()
@@ -180,7 +181,8 @@ class Keeper:
         """The probe failed: what stands is what it says now."""
         if verdict.outcome is Outcome.THROTTLED:
             self._pacer.slow_down()
-            until = self._clock.wall() + (verdict.retry_after_s or 1.0)
+            wait_s = verdict.retry_after_s or backoff.ceiling_s(self._probes)
+            until = self._clock.wall() + wait_s
             self.raised(HoldRequest(HoldName.THROTTLED, verdict.detail or "429", until))
             await self._store.raise_hold(HoldName.THROTTLED, verdict.detail or "429", until)
             return
@@ -199,28 +201,32 @@ class Keeper:
             but: the resource in question, not asked for again.
 
         Returns:
-            The hold to raise, or None if TFE knows others of ours, or cannot be asked.
+            The hold to raise, `foreign` or whatever keeps TFE from answering, so that nothing is
+            unlearnt in doubt; None if TFE knows others of ours.
         """
         verdict = await self._ask(reads.probe())
         if verdict.outcome is not Outcome.DELIVERED:
-            return None
-        reason = await self._other_target(verdict, but)
-        return None if reason is None else HoldRequest(HoldName.FOREIGN, reason)
+            return _unanswered(verdict)
+        return await self._other_target(verdict, but)
 
-    async def _other_target(self, verdict: Verdict, but: int) -> str | None:
-        """Why the TFE that answered this probe is not the one we know; None if it is."""
+    async def _other_target(self, verdict: Verdict, but: int) -> HoldRequest | None:
+        """Whether the TFE that answered this probe is another than the one we know."""
         known = await self._store.binding(but)
         if not known.users:
             return None
         if (verdict.resource or {}).get("totalResults") == 0:
-            return f"TFE lists no users, but {known.users} or more are known: wiped or replaced"
+            seen = f"TFE lists no users, but {known.users} or more are known: wiped or replaced"
+            return HoldRequest(HoldName.FOREIGN, seen)
         for target in known.sample:
             asked = await self._ask(reads.by_id(Kind.USER, target))
-            if asked.outcome is not Outcome.MISSING:
+            if asked.outcome is Outcome.DELIVERED:
                 return None
+            if asked.outcome is not Outcome.MISSING:
+                return _unanswered(asked)
         if not known.sample:
             return None
-        return f"TFE knows none of the ids {', '.join(known.sample)}: wiped or replaced"
+        seen = f"TFE knows none of the ids {', '.join(known.sample)}: wiped or replaced"
+        return HoldRequest(HoldName.FOREIGN, seen)
 
     async def _ask(self, request: Request) -> Verdict:
         await self._pacer.acquire()
@@ -230,3 +236,9 @@ class Keeper:
         except (NotSent, MaybeSent) as error:
             outcome = error
         return judge(Sent.of(request), outcome)
+
+
+def _unanswered(verdict: Verdict) -> HoldRequest:
+    """The hold for a question that TFE did not answer."""
+    name = _OF_OUTCOME.get(verdict.outcome, HoldName.DOWN)
+    return HoldRequest(name, f"{verdict.status or 'no answer'}: {verdict.detail}")

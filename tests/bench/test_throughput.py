@@ -83,7 +83,7 @@ async def test_a_first_cycle_at_the_true_rate(tmp_path):
         accepted = time.monotonic() - began
         await relay.settled(300)
         took = time.monotonic() - began
-        entries = [entry for entry in sim.log.entries() if entry.is_provisioning]
+        entries = [entry for entry in sim.log.entries() if entry.counted]
         refused = [entry for entry in entries if entry.status == 429]
     print(
         f"\n{users} users, {groups} groups of {size}: accepted in {accepted:.1f} s, delivered in"
