@@ -148,6 +148,8 @@ class Player:
             if not clashes or refused.status != 409:
                 raise
             return None
+        if accepted.repeat:
+            return None  # its first answer was lost in a crash: the same id again (A1)
         assert not clashes
         if accepted.change:
             self.world.store.directory.answered(accepted.change)
