@@ -102,8 +102,8 @@ class Store:
 
     def stop(self) -> None:
         """Finish what is queued, close the file and give the lock back."""
-        self._writer.stop()
         self._reader.stop()
+        self._writer.stop()  # the last to close: it checkpoints the log into the file
         self._lock.release()
 
     @property

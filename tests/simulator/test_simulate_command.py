@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 from click.testing import CliRunner
 
-from relay.cli.simulate import simulate
+from relay.cli.root import scim_relay
 
 COMMAND = (
     sys.executable,
@@ -78,7 +78,7 @@ async def test_it_takes_the_token_from_the_environment_and_can_start_paused():
     ],
 )
 def test_what_cannot_be_used_is_said_before_anything_starts(options, said):
-    result = CliRunner().invoke(simulate, options)
+    result = CliRunner().invoke(scim_relay, ["simulate", *options])
 
     assert result.exit_code != 0
     assert said in result.output
@@ -87,7 +87,7 @@ def test_what_cannot_be_used_is_said_before_anything_starts(options, said):
 def test_an_empty_token_file_is_refused(tmp_path):
     (tmp_path / "token").write_text("\n")
 
-    result = CliRunner().invoke(simulate, ["--token-file", str(tmp_path / "token")])
+    result = CliRunner().invoke(scim_relay, ["simulate", "--token-file", str(tmp_path / "token")])
 
     assert result.exit_code == 1
     assert "it is empty" in result.output

@@ -143,15 +143,14 @@ class RelayProcess:
         self.port = 0
         self.process: asyncio.subprocess.Process
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (sys.executable, "-m", "relay", "serve", "--config", str(self.config))
+
     async def start(self) -> None:
         """Start it and wait until it says where it listens."""
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "relay",
-            "serve",
-            "--config",
-            str(self.config),
+            *self.command,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )

@@ -1,0 +1,127 @@
+"""The daemon as a process: killed under load, started twice, told to stop, badly configured."""
+
+import asyncio
+import random
+import signal
+
+import aiohttp
+import pytest
+from support.idp import Idp, deactivate, user
+from support.relays import RelayProcess, until, write_config
+
+from relay.simulator.behaviour import RateLimit, SimulatorSettings
+from relay.simulator.server import simulator
+
+LOST = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+@pytest.fixture
+async def sim():
+    async with simulator(SimulatorSettings(limit=RateLimit(rate=0))) as sim:
+        yield sim
+
+
+class Creator:
+    """Creates users one after another, repeating what was not answered, as an IdP does."""
+
+    def __init__(self, port, number, count):
+        self.base = f"http://127.0.0.1:{port}/scim/v2"
+        self.names = [f"c{number}-{one}@example.com" for one in range(count)]
+        self.acknowledged = {}
+
+    async def run(self):
+        for name in self.names:
+            while name not in self.acknowledged:
+                try:
+                    async with Idp(self.base) as idp:
+                        await self.once(idp, name)
+                except LOST:
+                    await asyncio.sleep(0.02)
+
+    async def once(self, idp, name):
+        reply = await idp.post("/Users", user(name))
+        if reply.status == 201:
+            self.acknowledged[name] = reply.body["id"]
+        elif reply.status == 409:  # the answer was lost after it was written
+            found = await idp.find("Users", f'userName eq "{name}"')
+            self.acknowledged[name] = found.body["Resources"][0]["id"]
+        else:
+            assert reply.status == 503, reply
+            await asyncio.sleep(0.02)
+
+
+async def started(sim, folder, port=0, **sections):
+    relay = RelayProcess(write_config(sim, folder, port, **sections))
+    await relay.start()
+    return relay
+
+
+async def killed_under_load(sim, folder, kills, seed):
+    chance = random.Random(seed)
+    relay = await started(sim, folder, target={"rate": 100}, answer={"wait": "0s"})
+    port = relay.port
+    creators = [Creator(port, number, 10 * kills) for number in range(4)]
+    running = asyncio.gather(*(creator.run() for creator in creators))
+    for _ in range(kills):
+        await asyncio.sleep(chance.uniform(0.05, 0.8))
+        await relay.kill()
+        relay = await started(sim, folder, port, target={"rate": 100}, answer={"wait": "0s"})
+    await running
+    acknowledged = {}
+    for creator in creators:
+        acknowledged.update(creator.acknowledged)
+    await until(lambda: len(sim.directory.users) >= len(acknowledged), 120)
+    async with Idp(relay.base) as idp:
+        for name, identifier in acknowledged.items():
+            assert (await idp.get(f"/Users/{identifier}")).body["userName"] == name
+    assert await relay.stop() == 0
+    names = sorted(one.fields.user_name for one in sim.directory.users)
+    assert names == sorted(acknowledged)
+
+
+async def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9_under_load(sim, tmp_path):
+    await killed_under_load(sim, tmp_path, kills=5, seed=1)
+
+
+@pytest.mark.soak
+async def test_nothing_acknowledged_is_lost_or_doubled_by_fifty_kills(sim, tmp_path):
+    await killed_under_load(sim, tmp_path, kills=50, seed=2)
+
+
+async def test_a_second_daemon_on_the_file_leaves_with_its_own_exit_code(sim, tmp_path):
+    relay = await started(sim, tmp_path)
+    second = await asyncio.create_subprocess_exec(*relay.command, stderr=asyncio.subprocess.PIPE)
+    _, said = await second.communicate()
+
+    assert second.returncode == 5
+    assert b"another relay holds it" in said
+    async with Idp(relay.base) as idp:
+        assert (await idp.get("/ServiceProviderConfig")).status == 200
+    assert await relay.stop() == 0
+
+
+async def test_sigterm_drains_and_leaves_with_zero(sim, tmp_path):
+    relay = await started(sim, tmp_path, target={"rate": 100}, answer={"wait": "0s"})
+    creator = Creator(relay.port, 0, 20)
+    await creator.run()
+    async with Idp(relay.base) as idp:
+        await idp.patch(f"/Users/{creator.acknowledged[creator.names[0]]}", deactivate())
+
+    assert await relay.stop(signal.SIGTERM) == 0
+
+    again = await started(sim, tmp_path, target={"rate": 100})
+    await until(lambda: len(sim.directory.users) == 20)
+    [first] = sim.directory.users.named(creator.names[0])
+    await until(lambda: not sim.directory.user(first.stamp.id).fields.active)
+    assert await again.stop() == 0
+
+
+async def test_a_bad_configuration_leaves_with_two_and_names_the_key(sim, tmp_path):
+    config = write_config(sim, tmp_path, target={"rat": 9})
+    relay = RelayProcess(config)
+    process = await asyncio.create_subprocess_exec(*relay.command, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+
+    assert process.returncode == 2
+    assert b"target.rat" in said
+    assert b"rate" in said
