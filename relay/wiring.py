@@ -11,6 +11,7 @@ from relay.delivery.dispatcher import DeliverySettings
 from relay.errors import SettingsError
 from relay.front.settings import AnswerMode, Connection, FrontSettings, Tls
 from relay.rules.contract import PROFILES, TargetProfile
+from relay.rules.guard import GuardPolicy, Loss
 from relay.store import StoreSettings
 from relay.store.accepting import AcceptRules
 
@@ -41,7 +42,24 @@ def store_settings(settings: Settings) -> StoreSettings:
         max_pending=settings.store.max_pending,
         patience=patience_of(settings),
     )
-    return StoreSettings(settings.store.path, rules)
+    return StoreSettings(settings.store.path, rules, guard=guard_policy(settings))
+
+
+def guard_policy(settings: Settings) -> GuardPolicy:
+    """How much an IdP may take away before an operator is asked."""
+    guard = settings.guard
+    budgets = {
+        Loss.DEACTIVATIONS: guard.max_deactivations,
+        Loss.DELETIONS: guard.max_deletions,
+        Loss.REMOVALS: guard.max_removals,
+    }
+    return GuardPolicy(
+        guard.window.total_seconds(),
+        budgets,
+        guard.max_emptied,
+        guard.protected_groups,
+        guard.protected_users,
+    )
 
 
 def delivery_settings(settings: Settings) -> DeliverySettings:

@@ -5,7 +5,8 @@ a `Settings`, or raises `SettingsError` that names every problem at once (L9). N
 a secret or looks at the network: that is what `scim-relay check` is for.
 """
 
-from relay.settings.kinds import Address, Budget, Secret
+from relay.rules.guard import Budget
+from relay.settings.kinds import Address, Secret
 from relay.settings.load import load
 from relay.settings.model import Connection, Listen, Settings, Target
 

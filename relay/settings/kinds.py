@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
 
+from relay.rules.guard import Budget
+
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE_UNITS: Final = {"B": 1, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _NUMBER_AND_UNIT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)")
@@ -72,28 +74,6 @@ class Address:
         if self.path is not None:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much deprovisioning the guard lets through: a number, or a share of what there is.
-
-    Attributes:
-        count: a fixed number, or None.
-        share: a fraction from 0 to 1, or None.
-    """
-
-    count: int | None = None
-    share: float | None = None
-
-    @property
-    def off(self) -> bool:
-        """Whether the budget is switched off (`0` or `"0%"`)."""
-        return not self.count and not self.share
-
-    def allowed(self, population: int) -> int:
-        """The number let through when there are `population` of them, rounded down."""
-        return self.count if self.count is not None else int((self.share or 0.0) * population)
 
 
 def _quantity(value: object, units: dict[str, float] | dict[str, int], example: str) -> float:

@@ -169,21 +169,30 @@ class Answer(Section):
 class Guard(Section):
     """How much deprovisioning passes without an operator, per connection.
 
-    Each budget is a number or a percentage; `0` switches it off. This release reads and checks
-    these keys and does not enforce them yet: every revocation passes.
+    What is more than that waits for `scim-relay holds approve` or `reject`; everything else flows,
+    and the identity provider is answered as usual. Each budget is a number, which is exact, or a
+    percentage of what there is, which never lets fewer than 20 through; `0` switches it off.
     """
 
     window: Duration = key("1h", "The time over which the budgets count.")
-    max_deactivations: GuardBudget = key("5%", "Users set inactive; 20 always pass.")
-    max_deletions: GuardBudget = key("2%", "Users and groups deleted.")
+    max_deactivations: GuardBudget = key("5%", "Users set inactive; a share of the active ones.")
+    max_deletions: GuardBudget = key("2%", "Users and groups deleted; a share of all of them.")
     max_removals: GuardBudget = key(
         "10%", "Memberships removed; emptying or deleting a group counts its members."
+    )
+    max_emptied: int = key(
+        50,
+        "A group of more members than this that one request empties waits, whatever the budget; "
+        "`0` switches it off.",
+        ge=0,
     )
     protected_groups: tuple[str, ...] = key(
         (), "Groups by name: every change that touches one waits, additions too."
     )
     protected_users: tuple[str, ...] = key(
-        (), "Users by `userName` or address, recovery accounts above all."
+        (),
+        "Users by `userName` or address, recovery accounts above all: every change that touches "
+        "one waits, creation and memberships too.",
     )
 
 

@@ -16,7 +16,7 @@ from relay.errors import NotKnown, Refused, Unavailable
 from relay.rules import shadow as shadows
 from relay.rules.effects import differing
 from relay.rules.types import Kind, Verb, Write
-from relay.store import creating, effects, lanes, removing, rosters, rows, writing
+from relay.store import creating, effects, guard, lanes, removing, rosters, rows, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted, ChangeState
 from relay.store.transaction import Transaction, from_json, to_json
@@ -74,17 +74,15 @@ def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     """
     if tx.value("SELECT value FROM counter WHERE name = 'pending'") >= rules.max_pending:
         raise Unavailable(f"{rules.max_pending} changes are pending already", retry_after_s=60)
-    match request.write.verb:
-        case Verb.CREATE:
-            return creating.create(tx, request, rules)
-        case Verb.DELETE:
-            resource = _existing(tx, request)
-            change = insert_change(tx, request, resource.id, {"exists": False})
-            removing.remove(tx, resource, change)
-        case Verb.REPLACE | Verb.PATCH:
-            resource = _existing(tx, request)
-            change = _update(tx, request, resource, rules)
-    return finish(tx, request, change, resource.id, rules)
+    if request.write.verb is Verb.CREATE:
+        return creating.create(tx, request, rules)
+    before = _existing(tx, request)
+    if request.write.verb is Verb.DELETE:
+        change = insert_change(tx, request, before.id, {"exists": False})
+        removing.remove(tx, before, change)
+    else:
+        change = _update(tx, request, before, rules)
+    return finish(tx, request, change, before.id, rules, before)
 
 
 def _existing(tx: Transaction, request: Accepting) -> ResourceRow:
@@ -176,14 +174,24 @@ def digest_of(write: Write) -> str:
 
 
 def finish(
-    tx: Transaction, request: Accepting, change: int, row: int, rules: AcceptRules
+    tx: Transaction,
+    request: Accepting,
+    change: int,
+    row: int,
+    rules: AcceptRules,
+    before: ResourceRow | None = None,
 ) -> Accepted:
-    """Refresh the lane and decide who answers: the directory now, or TFE in a moment (A2, A3)."""
+    """Have the guard look, refresh the lane, and decide who answers: directory or TFE (A2, A3)."""
     alone = tx.one("SELECT 1 FROM lane WHERE resource = ?", (row,)) is None
     resource = rows.by_row(tx, row)
     pending = _is_pending(tx, row, change)
+    if before is None:
+        held = guard.review_creation(tx, resource, change)
+    else:
+        held = guard.review(tx, before, resource, change, request)
     lanes.touch(tx, resource, change)
-    wait = pending and (request.strict or (request.patient and alone and _soon(tx, rules.patience)))
+    soon = request.patient and alone and not held and _soon(tx, rules.patience)
+    wait = pending and (request.strict or soon)
     if not wait:
         tx.run("UPDATE change SET answered_by = 'directory' WHERE id = ?", (change,))
     view = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import KEY_OF, EffectState, Key, revokes, shadow_attribute
 from relay.rules.types import Field, Kind
-from relay.store import effects, lanes, removing, rows
+from relay.store import effects, guard, lanes, removing, rosters, rows
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
@@ -31,19 +31,27 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     resource = rows.by_row(tx, row)
     if resource.wanted:
         effects.close(tx, row, Key.EXISTS)
-        _compare_fields(tx, resource)
+        compare_fields(tx, resource)
     else:
         _open(tx, resource, Key.EXISTS, base=True, revoking=True)
     if resource.type is Kind.GROUP and found.members is not None:
         _confirm_roster(tx, resource, found.members)
     effects.settle_changes(tx, row)
+    guard.review_losses(tx, resource, _connection_of(tx, resource.last_change))
     if not before.c_exists:
         wake_members(tx, row)
     wake_names(tx, row)
     return True
 
 
-def _compare_fields(tx: Transaction, resource: ResourceRow) -> None:
+def _connection_of(tx: Transaction, change: int) -> str:
+    """Who is charged for what follows from an adoption (K4)."""
+    found: str | None = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    return found or "relay"
+
+
+def compare_fields(tx: Transaction, resource: ResourceRow) -> None:
+    """Open an effect on each field that differs from what TFE confirmed, close the others."""
     confirmed = resource.confirmed
     assert confirmed is not None
     for field in Field:
@@ -96,6 +104,7 @@ def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...
                 (group.id, user),
             )
     tx.run("UPDATE resource SET c_size = ? WHERE id = ?", (len(members), group.id))
+    rosters.room_made(tx, group.id)
     reopen_members(tx, group)
 
 

@@ -47,7 +47,7 @@ def claim(tx: Transaction, turn: int, profile: TargetProfile) -> Claim | Idle:
         turn: the number of this slot; each tenth is fair to lanes without a revocation.
         profile: the target's limits.
     """
-    if tx.one("SELECT 1 FROM hold WHERE name <> 'guard' LIMIT 1") is not None:
+    if tx.one("SELECT 1 FROM hold LIMIT 1") is not None:
         return Idle(None)
     _wake_due(tx)
     while True:

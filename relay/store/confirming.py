@@ -41,6 +41,8 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
         _confirm_fields(tx, resource, claim)
     _close_fields(tx, claim)
     _close_members(tx, claim)
+    if claim.removes:
+        rosters.room_made(tx, claim.resource)
     _answer(tx, claim.resource, effects.settle_changes(tx, claim.resource), created=created)
     if created:
         adopting.wake_members(tx, claim.resource)

@@ -61,7 +61,8 @@ def write(
 ) -> None:
     """Note that `change` wrote `key` and TFE does not have it yet.
 
-    A key written again keeps its first change and its base; a parked note gives way.
+    A key written again keeps its first change and its base; a parked note gives way. What the
+    guard holds stays held for as long as it takes the same thing away.
     """
     tx.run(
         "INSERT INTO effect (resource, key, first, last, base, revokes, state, unknown, opened)"
@@ -71,8 +72,9 @@ def write(
         " base = iif(state = 'parked', excluded.base, base),"
         " opened = iif(state = 'parked' OR revokes <> excluded.revokes, excluded.opened, opened),"
         " unknown = iif(state = 'parked', excluded.unknown, max(unknown, excluded.unknown)),"
-        " last = excluded.last, revokes = excluded.revokes, state = excluded.state,"
-        " due = 0, refusals = 0, reason = NULL",
+        " state = iif(state = 'held' AND revokes = excluded.revokes, 'held', excluded.state),"
+        " held_by = iif(revokes = excluded.revokes, held_by, NULL),"
+        " last = excluded.last, revokes = excluded.revokes, refusals = 0, reason = NULL",
         (resource, key, change, change, to_json(base), revokes, state.value, unknown, tx.now),
     )
 
@@ -85,6 +87,11 @@ def close(tx: Transaction, resource: int, key: int) -> bool:
             (resource, key),
         )
     )
+
+
+def discard(tx: Transaction, resource: int, key: int) -> None:
+    """Remove an effect that is not to be sent after all."""
+    tx.run("DELETE FROM effect WHERE resource = ? AND key = ?", (resource, key))
 
 
 def keys_written(writes: dict[str, Any]) -> set[int]:

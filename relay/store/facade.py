@@ -11,14 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from relay.rules.guard import OPEN_DOOR
 from relay.store import (
     attempting,
     binding,
     claiming,
     engine,
+    guard,
     holds,
     importing,
     recovering,
+    releasing,
     settling,
     status,
 )
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.clock import Clock, Ids
+    from relay.rules.guard import GuardPolicy
     from relay.rules.shadow import TargetResource
     from relay.rules.types import JsonObject, Kind
     from relay.rules.verdict import Verdict
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from relay.store.claims import Claim
     from relay.store.holds import Hold, HoldName
     from relay.store.importing import ImportState
+    from relay.store.releasing import Held, Selection
     from relay.store.settling import Circumstances
     from relay.store.transaction import Outbox, Transaction
 
@@ -54,12 +59,14 @@ class StoreSettings:
         synchronous: `FULL`; less is a negative control of the proofs.
         min_free_bytes: below this much free space writes of IdPs are answered 503, so that
             delivery can still record its results (A7).
+        guard: how much an IdP may take away before an operator is asked.
     """
 
     path: Path
     rules: AcceptRules
     synchronous: str = "FULL"
     min_free_bytes: int = 64 * 1024 * 1024
+    guard: GuardPolicy = OPEN_DOOR
 
 
 class Store:
@@ -98,6 +105,8 @@ class Store:
         """Start both threads and settle what a dead process left; attempts that were in flight."""
         self._writer.start()
         self._reader.start()
+        policy = self._settings.guard
+        await self._writer.submit(lambda tx: guard.configure(tx, policy))
         return await self._writer.submit(recovering.recover)
 
     def stop(self) -> None:
@@ -201,6 +210,22 @@ class Store:
     async def change(self, number: int) -> JsonObject | None:
         """One change with its attempts."""
         return await self._reader.submit(lambda connection: status.change(connection, number))
+
+    async def held(self, selection: Selection) -> Sequence[Held]:
+        """What the guard holds."""
+        return await self._reader.submit(lambda connection: releasing.held(connection, selection))
+
+    async def rejected(self) -> Sequence[JsonObject]:
+        """Where TFE and an IdP differ because an operator rejected a change."""
+        return await self._reader.submit(releasing.rejected)
+
+    async def approve(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
+        """Let held effects go; those that were meant."""
+        return await self._writer.submit(lambda tx: releasing.approve(tx, selection, actor, reason))
+
+    async def reject(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
+        """Undo held effects; those that were meant."""
+        return await self._writer.submit(lambda tx: releasing.reject(tx, selection, actor, reason))
 
     async def run(self, operation: Callable[[Transaction], T]) -> T:
         """Run one more operation in a transaction; for tools and tests."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from relay.store.engine import Connection
     from relay.store.transaction import Transaction
 
 
@@ -18,6 +19,7 @@ class HoldName(StrEnum):
     TOKEN = "token"  # noqa: S105 - a hold's name
     DOWN = "down"
     FOREIGN = "foreign"
+    GUARD = "guard"  # stops some effects only, and is derived from them (`guarded`)
     OPERATOR = "operator"
 
 
@@ -36,6 +38,18 @@ class Hold:
     since: float
     until: float | None
     reason: str
+
+
+def guarded(connection: Connection) -> list[Hold]:
+    """The guard's hold, one for each reason: derived from the effects that wait for an operator."""
+    trips = dict(connection.execute("SELECT 'budget of ' || connection, reason FROM trip"))
+    return [
+        Hold(HoldName.GUARD, since, None, f"{trips.get(why, 'waits')}: {why} ({count} held)")
+        for why, since, count in connection.execute(
+            "SELECT held_by, min(held_at), count(*) FROM effect WHERE held_by IS NOT NULL"
+            " GROUP BY held_by ORDER BY 2"
+        )
+    ]
 
 
 def raise_hold(tx: Transaction, name: HoldName, reason: str, until: float | None = None) -> bool:

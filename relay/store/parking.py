@@ -65,7 +65,7 @@ def refuse(tx: Transaction, resource: ResourceRow, keys: Iterable[int], refusal:
     elif found and found[0].revokes:
         _owe(tx, resource.id, found[0], refusal)
     elif found and found[0].key == Key.EXISTS:
-        _park_creation(tx, resource, refusal)
+        park_creation(tx, resource, refusal)
     elif found:
         _park_key(tx, resource, found[0], refusal)
 
@@ -132,9 +132,10 @@ def mark_told(tx: Transaction, resource: int, key: int) -> None:
         )
 
 
-def _end_change(
+def end_change(
     tx: Transaction, change: int, state: ChangeState, refusal: Refusal, detail: str | None = None
 ) -> None:
+    """Record how a pending change ended, and why, once."""
     moved = tx.run(
         "UPDATE change SET state = ?, settled_at = ?, status = ?, scim_type = ?, detail = ?,"
         " answered_by = ifnull(answered_by, 'target') WHERE id = ? AND state = 'pending'",
@@ -187,7 +188,7 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
         tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
         tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))
         tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (resource.id,))
-    _end_change(tx, change, ChangeState.REFUSED, refusal)
+    end_change(tx, change, ChangeState.REFUSED, refusal)
     tx.outbox.settled.append(
         (
             change,
@@ -198,15 +199,20 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
     )
 
 
-def _park_creation(tx: Transaction, resource: ResourceRow, refusal: Refusal) -> None:
-    """TFE will not have it: absent from reads, its id and rosters kept, its later edits with it."""
+def park_creation(
+    tx: Transaction,
+    resource: ResourceRow,
+    refusal: Refusal,
+    end: ChangeState = ChangeState.PARKED,
+) -> None:
+    """It is not to be: absent from reads, its id and rosters kept, its later edits end with it."""
     digest = None
     for change, writes in _pending(tx, resource.id):
         first = "exists" in writes
         if first:
             digest = tx.value("SELECT digest FROM change WHERE id = ?", (change,))
         detail = None if first else f"its creation was refused: {refusal.detail}"
-        _end_change(tx, change, ChangeState.PARKED, refusal, detail)
+        end_change(tx, change, end, refusal, detail)
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("UPDATE resource SET state = 'parked' WHERE id = ?", (resource.id,))
     _note(tx, resource.id, Key.EXISTS, resource.last_change, _reason(refusal, digest))
@@ -229,7 +235,7 @@ def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: R
             earlier = (change, writes)
     value = returning.desired_value(tx, resource, effect.key)
     settled = returning.return_to(tx, resource, effect, earlier)
-    _end_change(tx, effect.last, ChangeState.PARKED, refusal)
+    end_change(tx, effect.last, ChangeState.PARKED, refusal)
     if settled:
         _note(tx, resource.id, effect.key, effect.last, _reason(refusal, value))
     effects.settle_changes(tx, resource.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from relay.rules.effects import FIELD_OF, Key
 from relay.rules.planner_types import Snapshot
 from relay.rules.types import Field, Fields, Kind
-from relay.store import names
+from relay.store import names, rosters
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
     if detour:
         return Draft(_snapshot(resource, sent, opened), sent, {}, (Key.NAME,), detour)
     add, remove = _members(tx, resource, part)
+    add = _with_room(tx, resource, add, profile.max_members - resource.c_size + len(remove))
     users = {target: user for user, target in (*add, *remove)}
     snapshot = _snapshot(
         resource,
@@ -131,6 +132,16 @@ def _members(
     ):
         (add if wanted else remove).append((user, target))
     return add, remove
+
+
+def _with_room(
+    tx: Transaction, group: ResourceRow, add: list[tuple[int, str]], room: int
+) -> list[tuple[int, str]]:
+    """The additions that TFE has room for; the others wait for a removal that is held or owed."""
+    if len(add) <= room:
+        return add
+    rosters.wait_for_room(tx, group.id, [user for user, _ in add[max(room, 0) :]])
+    return add[: max(room, 0)]
 
 
 def _whole_roster(

@@ -111,3 +111,20 @@ def forget_absent(tx: Transaction, group: int, user: int) -> None:
         "DELETE FROM member WHERE group_id = ? AND user_id = ? AND desired = 0 AND confirmed = 0",
         (group, user),
     )
+
+
+def wait_for_room(tx: Transaction, group: int, users: Sequence[int]) -> None:
+    """Let additions wait until the group has room for them in TFE."""
+    tx.each(
+        "UPDATE effect SET state = 'waiting' WHERE resource = ? AND key = ?",
+        [(group, user) for user in users],
+    )
+
+
+def room_made(tx: Transaction, group: int) -> None:
+    """TFE took members off: additions that waited for room, and whose users exist, may be sent."""
+    tx.run(
+        "UPDATE effect SET state = 'open' WHERE resource = ? AND state = 'waiting' AND key IN"
+        " (SELECT id FROM resource WHERE id = key AND target_id IS NOT NULL)",
+        (group,),
+    )

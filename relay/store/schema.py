@@ -6,9 +6,13 @@ Additive for one minor release: the previous version opens the file and loses no
 
 from __future__ import annotations
 
-from typing import Final
+from sqlite3 import complete_statement
+from typing import TYPE_CHECKING, Final
 
 from sqlite_utils import Database, Migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 APPLICATION_ID: Final = 0x5C13_0E1A
 """Written into the file's header: another program's database is told from ours."""
@@ -84,11 +88,76 @@ CREATE TABLE effect (
   refusals INTEGER NOT NULL DEFAULT 0,
   opened REAL NOT NULL,
   reason TEXT,                          -- JSON: TFE's status and words, for owed and parked
+  held_by TEXT,                         -- state held: which rule of the guard; else null
+  held_at REAL,                         -- since when
   PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
 CREATE INDEX effect_state ON effect (resource, state, revokes);
+CREATE INDEX effect_held ON effect (held_by) WHERE held_by IS NOT NULL;
 CREATE INDEX effect_waiting ON effect (key) WHERE state = 'waiting';
 CREATE INDEX effect_owed ON effect (opened) WHERE revokes = 1 AND state <> 'parked';
+
+-- The guard's ledger: what each connection took away (semantics H3).
+CREATE TABLE revocation (
+  resource INTEGER NOT NULL,
+  key INTEGER NOT NULL,
+  loss TEXT NOT NULL,                   -- deactivations, deletions, removals
+  connection TEXT NOT NULL,
+  change INTEGER NOT NULL,              -- the one that took it away
+  at REAL NOT NULL,
+  weight INTEGER NOT NULL,              -- counts this much; 0 once it left the window
+  approved INTEGER NOT NULL DEFAULT 0,  -- an operator let it through
+  PRIMARY KEY (resource, key, loss)
+) WITHOUT ROWID;
+CREATE INDEX revocation_counted ON revocation (connection, loss, at) WHERE weight > 0;
+CREATE INDEX revocation_connection ON revocation (connection);
+
+-- The sum of a connection's weights by loss, kept by the triggers, and what passes.
+CREATE TABLE spent (
+  connection TEXT NOT NULL,
+  loss TEXT NOT NULL,
+  total INTEGER NOT NULL DEFAULT 0,
+  allowed INTEGER NOT NULL DEFAULT -1,
+  allowed_at REAL NOT NULL DEFAULT 0,
+  PRIMARY KEY (connection, loss)
+) WITHOUT ROWID;
+CREATE TRIGGER revocation_added AFTER INSERT ON revocation BEGIN
+  INSERT INTO spent (connection, loss, total) VALUES (new.connection, new.loss, new.weight)
+    ON CONFLICT DO UPDATE SET total = total + excluded.total; END;
+CREATE TRIGGER revocation_gone AFTER DELETE ON revocation BEGIN
+  UPDATE spent SET total = total - old.weight WHERE connection = old.connection
+    AND loss = old.loss; END;
+CREATE TRIGGER revocation_weighed AFTER UPDATE OF weight ON revocation BEGIN
+  UPDATE spent SET total = total + new.weight - old.weight WHERE connection = new.connection
+    AND loss = new.loss; END;
+
+-- A connection that took away more than its budget: what it takes from now on waits too.
+CREATE TABLE trip (
+  connection TEXT PRIMARY KEY,
+  since REAL NOT NULL,
+  reason TEXT NOT NULL
+);
+
+-- Names and addresses that no change may touch unasked, bound to whom they first meant.
+CREATE TABLE protected (
+  kind TEXT NOT NULL,
+  name_key TEXT NOT NULL,
+  name TEXT NOT NULL,
+  resource INTEGER,
+  PRIMARY KEY (kind, name_key)
+) WITHOUT ROWID;
+
+-- What an operator rejected: here TFE and the IdP differ until the IdP writes the key again.
+CREATE TABLE rejected (
+  resource INTEGER NOT NULL,
+  key INTEGER NOT NULL,
+  connection TEXT NOT NULL,
+  change INTEGER NOT NULL,
+  at REAL NOT NULL,
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (resource, key)
+) WITHOUT ROWID;
 
 -- One accepted write of an IdP.
 CREATE TABLE change (
@@ -186,10 +255,19 @@ INSERT INTO counter VALUES
 """
 
 
+def statements(script: str) -> Iterator[str]:
+    """Split a script: SQLite itself knows where a statement with a trigger's body ends."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 @migrations(name="0001_first")
 def first(db: Database) -> None:
     """The schema of 0.1."""
-    for statement in TABLES.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    for statement in statements(TABLES):
+        db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from relay.store.holds import Hold, HoldName
+from relay.store.holds import Hold, HoldName, guarded
 from relay.store.transaction import from_json
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Snapshot:
         owed: revocations accepted and not yet in TFE, held ones included.
         oldest_owed_at: when the oldest of them was accepted, seconds since the epoch, or None.
         oldest_pending_at: when the oldest pending change was accepted, or None.
-        holds: all that stand.
+        held: effects that wait for an operator's approval.
+        holds: all that stand, the guard's last.
         users: live users.
         groups: live groups.
         imported: the import's state as JSON, or None before it began.
@@ -34,6 +35,7 @@ class Snapshot:
     owed: int
     oldest_owed_at: float | None
     oldest_pending_at: float | None
+    held: int
     holds: tuple[Hold, ...]
     users: int
     groups: int
@@ -65,11 +67,15 @@ def _snapshot(connection: Connection) -> Snapshot:
         oldest_pending_at=value(
             "SELECT at FROM change WHERE state = 'pending' ORDER BY id LIMIT 1"
         ),
-        holds=tuple(
-            Hold(HoldName(name), since, until, reason)
-            for name, since, until, reason in connection.execute(
-                "SELECT name, since, until, reason FROM hold ORDER BY since, name"
-            )
+        held=value("SELECT count(*) FROM effect WHERE held_by IS NOT NULL"),
+        holds=(
+            *(
+                Hold(HoldName(name), since, until, reason)
+                for name, since, until, reason in connection.execute(
+                    "SELECT name, since, until, reason FROM hold ORDER BY since, name"
+                )
+            ),
+            *guarded(connection),
         ),
         users=value(live + "'User'"),
         groups=value(live + "'Group'"),

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from relay.settings.kinds import Budget, parse_address, parse_budget, parse_duration, parse_size
+from relay.rules.guard import Budget
+from relay.settings.kinds import parse_address, parse_budget, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

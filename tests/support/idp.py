@@ -127,3 +127,13 @@ def remove(member: str) -> dict[str, Any]:
 
 def deactivate() -> dict[str, Any]:
     return {"op": "replace", "value": {"active": False}}
+
+
+def activate() -> dict[str, Any]:
+    """The operation that takes a suspension back."""
+    return {"op": "replace", "path": "active", "value": True}
+
+
+def replace_members(*members: str) -> dict[str, Any]:
+    """The operation that gives a whole roster; without members it empties the group."""
+    return {"op": "replace", "path": "members", "value": [{"value": one} for one in members]}

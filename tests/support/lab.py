@@ -19,6 +19,7 @@ from relay.delivery.health import Health
 from relay.errors import MaybeSent
 from relay.rules import dialect
 from relay.rules.contract import TFE
+from relay.rules.guard import OPEN_DOOR, GuardPolicy
 from relay.rules.types import Kind, Verb, Write
 from relay.rules.verdict import Answered, Outcome, Sent, Verdict, judge
 from relay.simulator.behaviour import RateLimit, SimulatorSettings
@@ -295,12 +296,13 @@ async def lab_in(
     clock: LabClock | None = None,
     *,
     max_pending: int = 100_000,
+    guard: GuardPolicy = OPEN_DOOR,
 ) -> AsyncIterator[Lab]:
     """A lab on a database in `folder`; give `tfe` and `clock` again to restart on the same file."""
     clock = clock or LabClock()
     tfe = tfe or Tfe(SimulatorSettings(limit=RateLimit(rate=0), keep_bodies=True), clock=clock)
     rules = AcceptRules(TFE, "userName", max_pending, patience=3)
-    settings = StoreSettings(folder / "lab.db", rules, synchronous="OFF")
+    settings = StoreSettings(folder / "lab.db", rules, synchronous="OFF", guard=guard)
     store = Store(settings, clock, RandomIds(), Unobserved(), lambda _metric, _label: None)
     await store.start()
     lab = Lab(store, tfe, clock)

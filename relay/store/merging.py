@@ -1,0 +1,101 @@
+"""Keeping a resource whose DELETE was rejected; merging it with the one that took its name (S4).
+
+While a DELETE waits for the guard, the IdP may create the same name again. If the DELETE is
+rejected, both are one: the newer desired state takes the old binding and what TFE confirmed, and
+every id either of them ever had stays valid.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.rules.effects import Key
+from relay.rules.types import Kind
+from relay.store import adopting, effects, lanes, parking, rows
+from relay.store.parking import Refusal
+
+if TYPE_CHECKING:
+    from relay.store.rows import ResourceRow
+    from relay.store.transaction import Transaction
+
+
+def keep(tx: Transaction, deleted: ResourceRow) -> None:
+    """Undo an accepted DELETE that never reached TFE."""
+    effects.discard(tx, deleted.id, Key.EXISTS)
+    successor = rows.live_by_name(tx, deleted.type, deleted.name)
+    if successor is None:
+        tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
+        _compare(tx, rows.by_row(tx, deleted.id))
+    elif successor.c_exists:
+        _keep_beside(tx, deleted, successor)
+    else:
+        _merge(tx, deleted, successor)
+
+
+def _keep_beside(tx: Transaction, deleted: ResourceRow, renamed: ResourceRow) -> None:
+    """Another resource was renamed to the name that is not free after all: that is parked (S2)."""
+    detail = f"the {deleted.kind} {deleted.name!r} still holds the name: its deletion was rejected"
+    parking.refuse(tx, renamed, [Key.NAME], Refusal(409, detail, "uniqueness"))
+    lanes.renew(tx, rows.by_row(tx, renamed.id))
+    tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
+    _compare(tx, rows.by_row(tx, deleted.id))
+
+
+def _compare(tx: Transaction, resource: ResourceRow) -> None:
+    """Open what desired and confirmed differ in: the DELETE had closed it."""
+    adopting.compare_fields(tx, resource)
+    if resource.type is Kind.GROUP:
+        adopting.reopen_members(tx, resource)
+    effects.settle_changes(tx, resource.id)
+    lanes.renew(tx, rows.by_row(tx, resource.id))
+
+
+def _merge(tx: Transaction, old: ResourceRow, new: ResourceRow) -> None:
+    tx.run("UPDATE alias SET resource = ? WHERE resource = ?", (new.id, old.id))
+    assert old.confirmed is not None
+    tx.run("UPDATE resource SET target_id = NULL WHERE id = ?", (old.id,))
+    tx.run("UPDATE resource SET target_id = ? WHERE id = ?", (old.target_id, new.id))
+    rows.set_confirmed(tx, new.id, old.confirmed)
+    tx.run("UPDATE resource SET c_size = ? WHERE id = ?", (old.c_size, new.id))
+    if old.type is Kind.GROUP:
+        _move_roster(tx, old.id, new.id)
+    else:
+        _move_memberships(tx, old.id, new.id)
+    tx.run("UPDATE protected SET resource = ? WHERE resource = ?", (new.id, old.id))
+    tx.run("DELETE FROM verification WHERE resource = ?", (old.id,))
+    rows.set_absent(tx, old.id)
+    tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (old.id,))
+    effects.settle_changes(tx, old.id)
+    effects.close(tx, new.id, Key.EXISTS)
+    _compare(tx, rows.by_row(tx, new.id))
+
+
+def _move_roster(tx: Transaction, old: int, new: int) -> None:
+    """What TFE's group holds is now what the newer group's roster is compared with."""
+    tx.run(
+        "INSERT INTO member (group_id, user_id, desired, confirmed)"
+        " SELECT ?, user_id, 0, confirmed FROM member WHERE group_id = ? AND confirmed <> 0"
+        " ON CONFLICT (group_id, user_id) DO UPDATE SET confirmed = excluded.confirmed",
+        (new, old),
+    )
+    tx.run("DELETE FROM member WHERE group_id = ?", (old,))
+
+
+def _move_memberships(tx: Transaction, old: int, new: int) -> None:
+    """TFE's user is in groups under the newer user's row now."""
+    for group, desired, confirmed in tx.all(
+        "SELECT group_id, desired, confirmed FROM member WHERE user_id = ?", (old,)
+    ):
+        tx.run("DELETE FROM member WHERE group_id = ? AND user_id = ?", (group, old))
+        tx.run("DELETE FROM effect WHERE resource = ? AND key = ?", (group, old))
+        tx.run("UPDATE resource SET size = size - ? WHERE id = ?", (desired, group))
+        if confirmed:
+            tx.run(
+                "INSERT INTO member (group_id, user_id, desired, confirmed) VALUES (?, ?, 0, ?)"
+                " ON CONFLICT (group_id, user_id) DO UPDATE SET confirmed = excluded.confirmed",
+                (group, new, confirmed),
+            )
+        resource = rows.by_row(tx, group)
+        adopting.reopen_members(tx, resource)
+        effects.settle_changes(tx, group)
+        lanes.renew(tx, rows.by_row(tx, group))
