@@ -29,8 +29,9 @@ from relay.front.server import serve_front
 from relay.ops import systemd
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
+from relay.orders import TARGET_NOTE, Orders
 from relay.pace import Pacer
-from relay.reporting import TARGET_NOTE, Reporter
+from relay.reporting import Reporter
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
 from relay.store.holds import HoldName
@@ -112,6 +113,7 @@ async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
         "attempts": metrics.delivery.attempt,
         "ambiguous": metrics.delivery.ambiguous,
         "parked": metrics.delivery.parked,
+        "tripped": _tripped,
     }
 
     def counted(metric: str, label: str) -> None:
@@ -126,6 +128,10 @@ async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
         events.STORE_OPENED, path=str(settings.store.path), sqlite=SQLITE_VERSION, in_flight=left
     )
     return store
+
+
+def _tripped(connection: str) -> None:
+    log.error(events.GUARD_TRIPPED, connection=connection, cure="see `scim-relay holds list`")
 
 
 def _target(settings: Settings) -> TargetClient:
@@ -174,7 +180,7 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
         rng=rng,
         metrics=metrics.target,
     )
-    reporter = Reporter(settings, store, metrics, pacer, importer, keeper, clock)
+    reporter = Reporter(settings, store, metrics, pacer, importer, clock)
     return Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, clock)
 
 
@@ -189,7 +195,8 @@ async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
 
 
 async def _ops(settings: Settings, parts: Parts, stack: AsyncExitStack) -> int:
-    routes = parts.reporter.routes()
+    orders = Orders(settings, parts.store, parts.keeper, parts.clock)
+    routes = parts.reporter.routes() | orders.routes()
     await stack.enter_async_context(serve_control(settings.control_socket, routes))
     if settings.metrics.address is None:
         return 0
@@ -215,9 +222,6 @@ async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
     log.info(events.STARTED, version=__version__, target=settings.target.url)
-    log.warning(
-        events.GUARD_NOT_BUILT, cure="limit what may be deprovisioned in the identity provider"
-    )
     async with running(settings) as relay, asyncio.TaskGroup() as tasks:
         log.info(events.READY, address=str(settings.listen.address), port=relay.port)
         systemd.notify(systemd.READY)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from relay.clock import Clock
     from relay.delivery.importer import Importer
-    from relay.delivery.keeper import Keeper
     from relay.ops.control import Route
     from relay.pace import Pacer
     from relay.rules.types import Json, JsonObject
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from relay.telemetry.metrics import Metrics
 
 EVERY_S: Final = 2.0
-TARGET_NOTE: Final = "target url"
-"""The TFE this database belongs to, kept in it."""
 
 
 class Reporter:
@@ -39,7 +36,6 @@ class Reporter:
         metrics: Metrics,
         pacer: Pacer,
         importer: Importer,
-        keeper: Keeper,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -47,7 +43,6 @@ class Reporter:
         self._metrics = metrics
         self._pacer = pacer
         self._importer = importer
-        self._keeper = keeper
         self._clock = clock
 
     async def run(self) -> None:
@@ -63,29 +58,7 @@ class Reporter:
             "status": self._status,
             "changes/list": self._changes,
             "changes/show": self._change,
-            "pause": self._pause,
-            "resume": self._resume,
         }
-
-    async def _pause(self, arguments: JsonObject) -> Json:
-        """Send nothing until `resume`; accepting goes on."""
-        await self._keeper.raise_hold(HoldName.OPERATOR, _why(arguments))
-        return {"hold": HoldName.OPERATOR.value}
-
-    async def _resume(self, arguments: JsonObject) -> Json:
-        """Lift a hold that only an operator ends.
-
-        Raises:
-            NotFound: it does not stand, or lifts by itself.
-        """
-        name = arguments.get("hold")
-        standing = {hold.name for hold in self._keeper.standing}
-        if name not in (HoldName.OPERATOR, HoldName.FOREIGN) or HoldName(str(name)) not in standing:
-            raise NotFound(f"no hold {name} stands that an operator could lift")
-        if name == HoldName.FOREIGN:
-            await self._store.note(TARGET_NOTE, self._settings.target.url)
-        await self._keeper.lift(HoldName(str(name)), f"operator: {_why(arguments)}")
-        return {"lifted": str(name)}
 
     def _age(self, at: float | None) -> float:
         return 0.0 if at is None else round(max(0.0, self._clock.wall() - at), 3)
@@ -99,6 +72,7 @@ class Reporter:
             oldest_owed_revocation_age_s=self._age(now.oldest_owed_at),
             oldest_pending_age_s=self._age(now.oldest_pending_at),
             holds={hold.value: hold in standing for hold in HoldName},
+            held_effects=now.held,
             store_db_bytes=_size(path),
             store_wal_bytes=_size(path.with_name(path.name + "-wal")),
             store_free_bytes=shutil.disk_usage(path.parent).free,
@@ -111,7 +85,7 @@ class Reporter:
             return 1.0
         return 0.0 if not at.total else min(1.0, (at.start - 1) / at.total)
 
-    async def _status(self, _arguments: JsonObject) -> Json:
+    async def _status(self, _arguments: JsonObject, _actor: str) -> Json:
         now = await self._store.snapshot()
         return {
             "target": self._settings.target.url,
@@ -122,6 +96,7 @@ class Reporter:
             "oldest_pending_age_s": self._age(now.oldest_pending_at),
             "owed_revocations": now.owed,
             "oldest_owed_revocation_age_s": self._age(now.oldest_owed_at),
+            "held_effects": now.held,
             "holds": [
                 {
                     "hold": hold.name.value,
@@ -140,7 +115,7 @@ class Reporter:
     def _ago(self, at: float) -> float:
         return round(self._clock.wall() - at, 3)
 
-    async def _changes(self, arguments: JsonObject) -> Json:
+    async def _changes(self, arguments: JsonObject, _actor: str) -> Json:
         state, kind, limit = (arguments.get(name) for name in ("state", "kind", "limit"))
         rows = await self._store.changes(
             state=state if isinstance(state, str) else None,
@@ -155,17 +130,12 @@ class Reporter:
         age = self._age(at if isinstance(at, int | float) else None)
         return {**row, "change": row["id"], "age_s": age, "reason": reason}
 
-    async def _change(self, arguments: JsonObject) -> Json:
+    async def _change(self, arguments: JsonObject, _actor: str) -> Json:
         number = arguments.get("change")
         row = await self._store.change(number) if isinstance(number, int) else None
         if row is None:
             raise NotFound(f"no change has the number {number}")
         return self._row(row)
-
-
-def _why(arguments: JsonObject) -> str:
-    reason = arguments.get("reason")
-    return reason if isinstance(reason, str) and reason else "no reason given"
 
 
 def _size(path: Path) -> int:

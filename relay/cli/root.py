@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
     "docs": ("relay.cli.docs", "Print a generated page."),
     "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
+    "holds": ("relay.cli.holds", "What waits for an operator, and the decision on it."),
     "pause": ("relay.cli.holding", "Send nothing until `resume`."),
     "resume": ("relay.cli.holding", "Go on sending."),
     "serve": ("relay.cli.serve", "Run the relay."),

@@ -3,13 +3,16 @@
 HTTP with JSON bodies over a unix socket of mode 0660 in a directory of mode 0750: who may open
 the file may give orders, as with any service's socket; nobody else can. Commands go through the
 daemon because it alone writes to the database (guarantees section 4). A route is a name and a
-coroutine that `app` hands over; this module knows none of them.
+coroutine that `app` hands over; this module knows none of them. A route is told who asks, as the
+kernel knows it, so that the audit log does not depend on what a client says of itself.
 """
 
 from __future__ import annotations
 
 import os
+import pwd
 import socket
+import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -20,16 +23,18 @@ from relay.errors import RelayError, SettingsError
 from relay.ops.errors import NotFound
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
     from relay.rules.types import Json, JsonObject
 
-    Route = Callable[[JsonObject], Awaitable[Json]]
+    Route = Callable[[JsonObject, str], Awaitable[Json]]
 
 _MAX_REQUEST_BYTES: Final = 1_000_000
 _SOCKET_MODE: Final = 0o660
 _DIRECTORY_MODE: Final = 0o750
+_UCRED: Final = "3i"  # struct ucred: pid, uid, gid
 MAX_PATH_BYTES: Final = 107  # sockaddr_un of Linux, without the closing NUL
 
 
@@ -69,13 +74,29 @@ def _answering(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]
         if not isinstance(arguments, dict):
             return _json({"error": "cannot read the request: it is not a JSON object"}, 400)
         try:
-            return _json(await route(arguments), 200)
+            return _json(await route(arguments, actor_of(request.transport)), 200)
         except NotFound as error:
             return _json({"error": str(error)}, 404)
         except RelayError as error:
             return _json({"error": str(error)}, 409)
 
     return answer
+
+
+def actor_of(transport: asyncio.BaseTransport | None) -> str:
+    """Who is at the other end of a unix socket: `NAME (uid N)`."""
+    peer = None if transport is None else transport.get_extra_info("socket")
+    if peer is None or peer.family != socket.AF_UNIX:
+        return "unknown"
+    size = struct.calcsize(_UCRED)
+    _pid, uid, _gid = struct.unpack(
+        _UCRED, peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    )
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = "nobody known"
+    return f"{name} (uid {uid})"
 
 
 def _json(body: Json, status: int) -> web.Response:

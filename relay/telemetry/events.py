@@ -14,7 +14,6 @@ from typing import Final
 STARTED: Final = "relay.started"
 READY: Final = "relay.ready"
 STOPPING: Final = "relay.stopping"
-GUARD_NOT_BUILT: Final = "relay.guard_not_built"
 STOPPED: Final = "relay.stopped"
 STORE_OPENED: Final = "store.opened"
 STORE_TROUBLE: Final = "store.trouble"
@@ -30,6 +29,8 @@ CHANGE_PARKED: Final = "change.parked"
 REVOCATION_OWED: Final = "revocation.owed"
 HOLD_RAISED: Final = "hold.raised"
 HOLD_LIFTED: Final = "hold.lifted"
+GUARD_TRIPPED: Final = "guard.tripped"
+GUARD_DECIDED: Final = "guard.decided"
 RATE_CHANGED: Final = "rate.changed"
 IMPORT_PROGRESSED: Final = "import.progressed"
 IMPORT_COMPLETED: Final = "import.completed"
@@ -57,9 +58,6 @@ class Event:
 FIELDS: Final[dict[str, Event]] = {
     STARTED: Event("info", "The daemon has its configuration.", ("version", "target")),
     READY: Event("info", "Changes can be accepted durably.", ("address",)),
-    GUARD_NOT_BUILT: Event(
-        "warning", "The keys of [guard] are read and not enforced in this release.", ("cure",)
-    ),
     STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
     STOPPED: Event("info", "Everything is on disk; the process ends.", ("pending",)),
     STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),
@@ -96,6 +94,16 @@ FIELDS: Final[dict[str, Event]] = {
     ),
     HOLD_RAISED: Event("warning", "Something keeps changes from being sent.", ("hold", "reason")),
     HOLD_LIFTED: Event("info", "It no longer does.", ("hold", "stood_s")),
+    GUARD_TRIPPED: Event(
+        "error",
+        "A connection took more away than its budget; what it takes away waits for an operator.",
+        ("connection", "cure"),
+    ),
+    GUARD_DECIDED: Event(
+        "info",
+        "An operator approved or rejected what the guard held.",
+        ("decision", "effects", "actor"),
+    ),
     RATE_CHANGED: Event("info", "The pacer sends at another rate.", ("rate", "reason")),
     IMPORT_PROGRESSED: Event("info", "A page of the target was read.", ("kind", "read", "total")),
     IMPORT_COMPLETED: Event("info", "The directory is complete.", ("read", "took_s")),

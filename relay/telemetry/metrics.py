@@ -39,6 +39,10 @@ _MIRRORED: Final = {
         "oldest_pending_age_seconds",
         "Age of the oldest pending change; 0 if there is none.",
     ),
+    "held_effects": (
+        "held_effects",
+        "Effects of changes that the guard holds until an operator decides.",
+    ),
     "store_db_bytes": ("store_db_bytes", "Size of the database."),
     "store_wal_bytes": ("store_wal_bytes", "Size of the write-ahead log."),
     "store_free_bytes": ("store_free_bytes", "Free space on the database's filesystem."),
@@ -59,6 +63,7 @@ class Snapshot:
         oldest_owed_revocation_age_s: since the oldest of them was accepted.
         oldest_pending_age_s: since the oldest pending change was accepted.
         holds: every known hold, and whether it stands.
+        held_effects: effects that the guard holds.
         store_db_bytes: size of the database's file.
         store_wal_bytes: size of its write-ahead log.
         store_free_bytes: free on its filesystem.
@@ -70,6 +75,7 @@ class Snapshot:
     oldest_owed_revocation_age_s: float = 0.0
     oldest_pending_age_s: float = 0.0
     holds: Mapping[str, bool] = field(default_factory=dict)
+    held_effects: int = 0
     store_db_bytes: int = 0
     store_wal_bytes: int = 0
     store_free_bytes: int = 0

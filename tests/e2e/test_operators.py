@@ -1,10 +1,7 @@
 """What an operator does to a running relay, through the commands as they are typed."""
 
-import asyncio
-import sys
-
 import pytest
-from support.relays import relay_for
+from support.relays import relay_for, typed
 
 from relay.simulator.behaviour import RateLimit, SimulatorSettings
 from relay.simulator.server import simulator
@@ -14,22 +11,6 @@ from relay.simulator.server import simulator
 async def sim():
     async with simulator(SimulatorSettings(limit=RateLimit(rate=0))) as sim:
         yield sim
-
-
-async def typed(folder, *words):
-    """Run `scim-relay` against this relay's control socket; exit code and output."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "relay",
-        *words,
-        "--config",
-        str(folder / "relay.toml"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    return process.returncode, output.decode()
 
 
 async def test_pause_holds_everything_and_resume_delivers_it(sim, tmp_path):

@@ -1,6 +1,7 @@
 """The control socket: who may open it may give orders, and nobody else."""
 
 import os
+import pwd
 import socket
 import stat
 
@@ -12,15 +13,15 @@ from relay.ops.control import serve_control
 from relay.ops.errors import DaemonUnreachable, NotFound
 
 
-async def status(arguments):
-    return {"asked": arguments}
+async def status(arguments, actor):
+    return {"asked": arguments, "by": actor}
 
 
-async def missing(arguments):
+async def missing(arguments, _actor):
     raise NotFound(f"no change {arguments['change']}")
 
 
-async def refusing(arguments):
+async def refusing(_arguments, _actor):
     raise RelayError("cannot do it: held")
 
 
@@ -34,7 +35,8 @@ async def test_a_question_gets_its_routes_answer(tmp_path):
         answer = await ask(path, "status", {"limit": 5})
         modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)]
 
-    assert answer == {"asked": {"limit": 5}}
+    assert answer["asked"] == {"limit": 5}
+    assert answer["by"] == f"{pwd.getpwuid(os.getuid()).pw_name} (uid {os.getuid()})"
     assert modes == [0o660, 0o750]
     assert not path.exists()
 
@@ -60,7 +62,7 @@ async def test_the_socket_of_a_dead_daemon_is_replaced(tmp_path):
         dead.bind(os.fspath(path))
 
     async with serve_control(path, ROUTES):
-        assert await ask(path, "status", {}) == {"asked": {}}
+        assert (await ask(path, "status", {}))["asked"] == {}
 
 
 async def test_the_socket_of_a_living_daemon_is_not_taken(tmp_path):
@@ -70,7 +72,7 @@ async def test_the_socket_of_a_living_daemon_is_not_taken(tmp_path):
         with pytest.raises(SettingsError, match="another daemon answers"):
             async with serve_control(path, ROUTES):
                 pass
-        assert await ask(path, "status", {}) == {"asked": {}}
+        assert (await ask(path, "status", {}))["asked"] == {}
 
 
 async def test_a_file_or_a_path_too_long_is_refused(tmp_path):

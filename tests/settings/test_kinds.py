@@ -38,8 +38,9 @@ def test_zero_switches_a_budget_off(value):
     assert parse_budget(value).off
 
 
-def test_a_share_is_rounded_down():
-    assert parse_budget("5%").allowed(99) == 4
+def test_a_share_is_rounded_down_and_lets_20_through_while_a_number_is_exact():
+    assert parse_budget("5%").allowed(999) == 49
+    assert parse_budget("5%").allowed(99) == 20
     assert parse_budget(7).allowed(1_000) == 7
 
 

@@ -135,6 +135,17 @@ async def until(
             await asyncio.sleep(0.01)
 
 
+async def typed(folder: Path, *words: str) -> tuple[int | None, str]:
+    """Type `scim-relay` at this relay's control socket; the exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "relay", *words, "--config", str(folder / "relay.toml")),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
 class RelayProcess:
     """`scim-relay serve` as an operator runs it, in a process of its own."""
 

@@ -1,0 +1,192 @@
+"""What operators order over the control socket; each order is audited with who gave it, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from relay.errors import RelayError
+from relay.ops.errors import NotFound
+from relay.rules.effects import Key
+from relay.store.holds import HoldName
+from relay.store.releasing import Selection
+from relay.telemetry import events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from relay.clock import Clock
+    from relay.delivery.keeper import Keeper
+    from relay.ops.control import Route
+    from relay.rules.types import Json, JsonObject
+    from relay.settings import Settings
+    from relay.store import Store
+    from relay.store.releasing import Held
+
+log = structlog.get_logger(__name__)
+
+TARGET_NOTE: Final = "target url"
+"""The TFE this database belongs to, kept in it."""
+
+SHOWN: Final = 1000
+"""Held effects in one answer."""
+
+
+class Orders:
+    """Pausing and resuming, and the decisions on what the guard holds."""
+
+    def __init__(self, settings: Settings, store: Store, keeper: Keeper, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._keeper = keeper
+        self._clock = clock
+
+    def routes(self) -> dict[str, Route]:
+        """What the control socket answers."""
+        return {
+            "pause": self._pause,
+            "resume": self._resume,
+            "holds/list": self._list,
+            "holds/approve": self._approve,
+            "holds/reject": self._reject,
+        }
+
+    async def _pause(self, arguments: JsonObject, actor: str) -> Json:
+        """Send nothing until `resume`; accepting goes on."""
+        await self._keeper.raise_hold(HoldName.OPERATOR, f"{actor}: {_why(arguments)}")
+        return {"hold": HoldName.OPERATOR.value}
+
+    async def _resume(self, arguments: JsonObject, actor: str) -> Json:
+        """Lift a hold that only an operator ends.
+
+        Raises:
+            NotFound: it does not stand, or lifts by itself.
+        """
+        name = arguments.get("hold")
+        standing = {hold.name for hold in self._keeper.standing}
+        if name not in (HoldName.OPERATOR, HoldName.FOREIGN) or HoldName(str(name)) not in standing:
+            raise NotFound(f"no hold {name} stands that an operator could lift")
+        if name == HoldName.FOREIGN:
+            await self._store.note(TARGET_NOTE, self._settings.target.url)
+        await self._keeper.lift(HoldName(str(name)), f"{actor}: {_why(arguments)}")
+        return {"lifted": str(name)}
+
+    async def _list(self, arguments: JsonObject, _actor: str) -> Json:
+        """All holds, what the guard holds, and where TFE and an IdP differ after a rejection."""
+        now = await self._store.snapshot()
+        held = await self._store.held(_selection(arguments, empty=True))
+        return {
+            "holds": [
+                {
+                    "hold": hold.name.value,
+                    "age_s": self._age(hold.since),
+                    "reason": hold.reason,
+                    "lifted_by": _LIFTED_BY[hold.name],
+                }
+                for hold in now.holds
+            ],
+            "held": self._rows(held),
+            "held_effects": len(held),
+            "differs": [
+                {
+                    "kind": row["kind"],
+                    "name": row["name"],
+                    "what": _what(row["key"], row["member"], str(row["kind"])),
+                    "change": row["change"],
+                    "connection": row["connection"],
+                    "age_s": self._age(row["at"]),
+                    "rejected_by": row["actor"],
+                    "reason": row["reason"],
+                }
+                for row in await self._store.rejected()
+            ],
+        }
+
+    def _rows(self, held: Sequence[Held]) -> list[Json]:
+        return [
+            {
+                "change": one.change,
+                "connection": one.connection,
+                "kind": one.kind,
+                "name": one.name,
+                "what": _what(one.key, one.member, one.kind),
+                "held_by": one.why,
+                "age_s": self._age(one.at),
+            }
+            for one in held[:SHOWN]
+        ]
+
+    def _age(self, at: Any) -> float:
+        return round(max(0.0, self._clock.wall() - float(at)), 3)
+
+    async def _approve(self, arguments: JsonObject, actor: str) -> Json:
+        """Let held effects go."""
+        selection, why = _selection(arguments), _why(arguments)
+        return self._decided("approved", await self._store.approve(selection, actor, why), actor)
+
+    async def _reject(self, arguments: JsonObject, actor: str) -> Json:
+        """Undo held effects; TFE keeps what it has."""
+        selection, why = _selection(arguments), _why(arguments)
+        return self._decided("rejected", await self._store.reject(selection, actor, why), actor)
+
+    def _decided(self, decision: str, held: Sequence[Held], actor: str) -> Json:
+        if not held:
+            raise NotFound("nothing that is held matches; see `scim-relay holds list`")
+        log.info(events.GUARD_DECIDED, decision=decision, effects=len(held), actor=actor)
+        return {decision: len(held), "effects": self._rows(held)}
+
+
+_LIFTED_BY: Final = {
+    HoldName.THROTTLED: "time",
+    HoldName.PAUSED: "Terraform Enterprise: resume SCIM provisioning there",
+    HoldName.TOKEN: "a new SCIM token in target.token_file",
+    HoldName.DOWN: "Terraform Enterprise answering again",
+    HoldName.FOREIGN: "`scim-relay resume --hold foreign`, once the target is the right one",
+    HoldName.OPERATOR: "`scim-relay resume`",
+    HoldName.GUARD: "`scim-relay holds approve` or `reject`",
+}
+
+
+def _what(key: Any, member: Any, kind: str) -> str:
+    """What an effect would do, in an operator's words."""
+    if key > 0:
+        return f"membership of {member}"
+    return {
+        Key.EXISTS: f"existence of the {kind.lower()}",
+        Key.ACTIVE: "active",
+        Key.NAME: "name",
+        Key.EXTERNAL_ID: "externalId",
+        Key.EMAIL: "address",
+    }[Key(key)]
+
+
+def _why(arguments: JsonObject) -> str:
+    """The reason an order must have.
+
+    Raises:
+        RelayError: none is given.
+    """
+    reason = arguments.get("reason")
+    if not isinstance(reason, str) or not reason.strip():
+        raise RelayError("cannot do it without a reason: it is kept in the audit log")
+    return reason.strip()
+
+
+def _selection(arguments: JsonObject, *, empty: bool = False) -> Selection:
+    """Which held effects are meant.
+
+    Raises:
+        RelayError: no filter is given and `all` is not said: nothing is decided by accident.
+    """
+    names = ("connection", "person", "group")
+    texts = {name: str(arguments[name]) for name in names if arguments.get(name)}
+    change = arguments.get("change")
+    if not (texts or isinstance(change, int) or arguments.get("all") or empty):
+        raise RelayError("cannot decide on everything by accident: give a filter, or --all")
+    return Selection(
+        texts.get("connection"),
+        texts.get("person"),
+        texts.get("group"),
+        change if isinstance(change, int) else None,
+    )
