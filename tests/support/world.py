@@ -27,6 +27,7 @@ from relay.rules.verdict import Answered
 from relay.simulator import RateLimit, SimulatorSettings, Tfe
 from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
+from relay.rules.guard import OPEN_DOOR, GuardPolicy
 from relay.store import Store, StoreSettings
 from relay.store.accepting import AcceptRules
 from relay.store.executor import MAX_BATCH, Reader, Writer
@@ -207,8 +208,9 @@ def _answer(reply: Reply) -> Answered:
 class World:
     """One relay and one TFE. Make it inside the virtual loop."""
 
-    def __init__(self, path: Path, seed: int = 0) -> None:
+    def __init__(self, path: Path, seed: int = 0, guard: GuardPolicy = OPEN_DOOR) -> None:
         self._path = path
+        self._guard = guard
         self._rng = random.Random(seed)
         self.ids = CountedIds("relay")
         self.tfe = Tfe(
@@ -225,7 +227,7 @@ class World:
         rules = AcceptRules(PROFILES["tfe"], "userName", 100_000, 0)
         clock, unmeasured = VirtualClock(), Unmeasured()
         self.store = Store(
-            StoreSettings(self._path, rules, synchronous="OFF"),
+            StoreSettings(self._path, rules, synchronous="OFF", guard=self._guard),
             clock,
             self.ids,
             unmeasured,

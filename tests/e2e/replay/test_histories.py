@@ -7,28 +7,33 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.history import Player, histories
+from support.decisions import NARROW, GuardedPlayer, approvals, decided_histories, rejections
+from support.history import histories
 from support.world import World, run_virtually
 
+from relay.rules.guard import OPEN_DOOR
 
-def play(steps, seed):
+ENDS = ("delivered", "refused", "parked", "dropped", "pending")
+
+
+def play(steps, seed, guard=OPEN_DOOR, ends=("delivered",)):
     """Play a history to its end and compare TFE with the fold."""
 
     async def main():
         with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-            world = World(Path(folder) / "relay.db", seed)
+            world = World(Path(folder) / "relay.db", seed, guard)
             await world.start()
-            player = Player(world)
+            player = GuardedPlayer(world)
             await player.play(steps)
             world.tfe.faults.clear()
+            await player.everything_approved()
             await world.settled()
             counters = await world.counters()
             await world.stop()
 
         assert player.held() == player.expected()
-        ends = ("delivered", "refused", "parked", "dropped", "pending")
+        assert counters["accepted"] == sum(counters[end] for end in ENDS)
         assert counters["accepted"] == sum(counters[end] for end in ends)
-        assert counters["accepted"] == counters["delivered"]
 
     run_virtually(main)
 
@@ -39,3 +44,19 @@ def play(steps, seed):
 @given(histories(25), st.integers(0, 1_000))
 def test_tfe_ends_with_the_fold_of_all_that_was_accepted_whatever_went_wrong(steps, seed):
     play(steps, seed)
+
+
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(decided_histories(25, approvals), st.integers(0, 1_000))
+def test_whatever_the_guard_held_reaches_tfe_once_it_is_approved(steps, seed):
+    play(steps, seed, NARROW)
+
+
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(decided_histories(25, st.one_of(approvals, rejections)), st.integers(0, 1_000))
+def test_after_rejections_tfe_ends_as_the_identity_provider_reads_it(steps, seed):
+    play(steps, seed, NARROW, ("delivered", "dropped"))
