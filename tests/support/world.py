@@ -23,11 +23,11 @@ from relay.delivery.keeper import Keeper
 from relay.errors import MaybeSent
 from relay.pace import Pacer
 from relay.rules.contract import PROFILES
+from relay.rules.guard import OPEN_DOOR, GuardPolicy
 from relay.rules.verdict import Answered
 from relay.simulator import RateLimit, SimulatorSettings, Tfe
 from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
-from relay.rules.guard import OPEN_DOOR, GuardPolicy
 from relay.store import Store, StoreSettings
 from relay.store.accepting import AcceptRules
 from relay.store.executor import MAX_BATCH, Reader, Writer
