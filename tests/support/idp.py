@@ -73,7 +73,7 @@ class Idp:
     async def delete(self, path: str) -> Reply:
         return await self.call("DELETE", path)
 
-    async def create_user(self, name: str, **more: Any) -> str:
+    async def create_user(self, name: str, /, **more: Any) -> str:
         """Create a user and return the id the relay gave out."""
         reply = await self.post("/Users", user(name, **more))
         assert reply.status == 201, reply
@@ -85,7 +85,7 @@ class Idp:
         return reply.body["id"]
 
 
-def user(name: str, **more: Any) -> dict[str, Any]:
+def user(name: str, /, **more: Any) -> dict[str, Any]:
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": name,
