@@ -53,7 +53,7 @@ class Directory(Protocol):
         *,
         patient: bool,
         strict: bool,
-        members: bool,
+        most_members: int,
     ) -> Awaitable[Accepted]:
         """Put a write on disk and into the directory.
 
@@ -64,7 +64,7 @@ class Directory(Protocol):
             patient: the front would wait for TFE's answer.
             strict: the client is never told success that TFE has not given, so that it waits for
                 whatever is not settled yet.
-            members: the answer shows the roster.
+            most_members: the answer shows a roster of at most so many members.
 
         Raises:
             Refused: it can never succeed (400, 404, 409, 413).

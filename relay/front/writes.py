@@ -1,9 +1,9 @@
 """POST, PUT, PATCH, DELETE: on disk first, then whose answer comes first (A2, semantics A1-A3).
 
-What the body of an answer holds: the whole resource, as RFC 7644 sections 3.3 and 3.5 want it, with
-one exception. A PATCH of a group is answered 200 *without* `members`, unless `attributes` names
-them: a roster of 1,000 is 166 kB, and senders make one PATCH a member. Entra and Okta take a 204
-there as well; authentik, which needs the roster, reads it by GET.
+What the body of an answer holds: the whole resource, as RFC 7644 sections 3.3 and 3.5 want it, or
+nothing: section 3.5.2 lets a PATCH be answered 204. A group of more than 100 members is, unless
+`attributes` names them: a roster of 1,000 is 166 kB, and senders make one PATCH a member. Every
+sender known takes a 204 there (`idp-dialects.md` section 2, rule 1).
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+PATCH_MEMBERS: Final = 100
+"""Members of a group up to which a PATCH is answered with the whole of it: 16 kB."""
+
+_NO_LIMIT: Final = 1 << 62
 _STRICT_WAIT_S: Final = 2.0  # a strict connection waits even if `answer.wait` is 0
 
 
@@ -85,7 +89,7 @@ class Writes:
             asked.route.id,
             patient=self._wait_s > 0,
             strict=_strict(asked),
-            members=_shows_members(asked, write),
+            most_members=_most_members(asked, write),
         )
 
     async def _wait(self, change: int) -> Settlement | None:
@@ -120,6 +124,8 @@ class Writes:
         if write.verb is Verb.DELETE or resource is None:
             return Answer(204, source=source, change=accepted.change)
         resource = await self._with_members(asked, write, resource)
+        if resource.members is None and _wants_members(asked, write):
+            return Answer(204, source=source, change=accepted.change)
         body = encoded(rendered(resource, asked.base_url, asked.query))
         if write.verb is not Verb.CREATE:
             return Answer(200, body, source, accepted.change)
@@ -128,9 +134,10 @@ class Writes:
 
     async def _with_members(self, asked: Asked, write: Write, resource: Resource) -> Resource:
         """The resource as the answer shows it; a roster is read only if it is shown."""
-        if not _shows_members(asked, write):
-            return without_members(resource)
+        most = _most_members(asked, write)
         if resource.members is not None:
+            return resource if len(resource.members) <= most else without_members(resource)
+        if most < _NO_LIMIT:
             return resource
         whole = await self._directory.get(write.kind, resource.public_id, members=True)
         return whole or resource
@@ -171,12 +178,17 @@ def _strict(asked: Asked) -> bool:
     return asked.connection.answer is AnswerMode.STRICT
 
 
-def _shows_members(asked: Asked, write: Write) -> bool:
-    if write.kind is Kind.USER:
-        return False
-    if write.verb is Verb.PATCH:
-        return asked.query.names_members
-    return asked.query.wants_members
+def _wants_members(asked: Asked, write: Write) -> bool:
+    return write.kind is Kind.GROUP and asked.query.wants_members
+
+
+def _most_members(asked: Asked, write: Write) -> int:
+    """The longest roster that the answer shows."""
+    if not _wants_members(asked, write):
+        return 0
+    if write.verb is Verb.PATCH and not asked.query.names_members:
+        return PATCH_MEMBERS
+    return _NO_LIMIT
 
 
 def _refused_by_target(settlement: Settlement, accepted: Accepted) -> Answer:

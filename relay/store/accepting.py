@@ -53,7 +53,7 @@ class Accepting:
         resource_id: the id in the path; None for a create.
         patient: the client may be kept waiting for TFE's own answer.
         strict: the client is never told success TFE has not given, so it waits in any case.
-        members: whether the answer carries the roster.
+        most_members: the answer carries a roster of at most so many, a longer one is left out.
     """
 
     connection: str
@@ -61,7 +61,7 @@ class Accepting:
     resource_id: str | None = None
     patient: bool = False
     strict: bool = False
-    members: bool = False
+    most_members: int = 0
 
 
 def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
@@ -197,7 +197,7 @@ def finish(
     view = (
         None
         if resource.state != rows.LIVE
-        else resource_view(tx, resource, members=request.members)
+        else resource_view(tx, resource, members=resource.size <= request.most_members)
     )
     return Accepted(change, view, wait=wait)
 

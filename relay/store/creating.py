@@ -31,7 +31,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     digest = accepting.digest_of(write)
     twin = _unanswered_twin(tx, write.kind, fields.name, digest)
     if twin is not None:
-        return _repeat(tx, *twin, members=request.members)
+        return _repeat(tx, *twin, request.most_members)
     accepting.refuse_taken_name(tx, write.kind, fields.name, None, rules.profile)
     parked = _parked(tx, write.kind, fields)
     if parked is not None:
@@ -68,10 +68,11 @@ def _unanswered_twin(
 
 
 def _repeat(
-    tx: Transaction, resource: ResourceRow, change: int, waiting: bool, *, members: bool
+    tx: Transaction, resource: ResourceRow, change: int, waiting: bool, most_members: int
 ) -> Accepted:
     tx.audit("repeated", resource.kind, change=change, resource=resource.id)
-    return Accepted(change, resource_view(tx, resource, members=members), repeat=True, wait=waiting)
+    view = resource_view(tx, resource, members=resource.size <= most_members)
+    return Accepted(change, view, repeat=True, wait=waiting)
 
 
 def _parked(tx: Transaction, kind: Kind, fields: Fields) -> ResourceRow | None:

@@ -83,7 +83,7 @@ class FakeDirectory:
         *,
         patient: bool,
         strict: bool,
-        members: bool,
+        most_members: int,
     ) -> Accepted:
         self.entered.set()
         if self.stuck is not None:
@@ -92,8 +92,9 @@ class FakeDirectory:
         resource = self._apply(write, resource_id)
         self.accepted.append((connection, write, patient))
         if resource is not None:
-            self.roster_reads += members
-            resource = _shown(resource, members=members)
+            shown = len(resource.members or ()) <= most_members
+            self.roster_reads += shown
+            resource = _shown(resource, members=shown)
         change = len(self.accepted)
         self.changes[change] = asyncio.get_running_loop().create_future()
         return Accepted(change, resource, wait=self.wait and (patient or strict))

@@ -136,7 +136,11 @@ async def test_a_gzip_bomb_is_cut_off_at_the_limit():
 
 @pytest.mark.parametrize(
     ("encoding", "data"),
-    [("gzip", b"no gzip at all"), ("gzip", gzip.compress(b"{}" * 99)[:-9]), ("deflate", b"\x78x")],
+    [
+        ("gzip", b"no gzip at all"),
+        ("gzip", gzip.compress(b"{}" * 99, mtime=0)[:-9]),
+        ("deflate", b"\x78x"),
+    ],
 )
 async def test_a_broken_encoding_is_the_client_s_fault(encoding, data):
     async with running(body_deadline_s=0.3) as site:

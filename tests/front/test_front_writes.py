@@ -8,6 +8,7 @@ import pytest
 from front_fakes import STRICT_TOKEN, TOKEN, Site, running
 
 from relay.errors import Unavailable
+from relay.front.writes import PATCH_MEMBERS
 from relay.rules.types import Kind
 from relay.store.records import ChangeState, Settlement
 
@@ -34,6 +35,11 @@ def add_group(site: Site) -> None:
     for user in ("u1", "u2"):
         site.directory.add(Kind.USER, user, schemas=USER["schemas"], userName=user)
     site.directory.add(Kind.GROUP, "g1", ("u1",), schemas=[GROUP_SCHEMA], displayName="eng")
+
+
+def add_large_group(site: Site) -> None:
+    members = tuple(f"u{number}" for number in range(PATCH_MEMBERS + 1))
+    site.directory.add(Kind.GROUP, "g1", members, schemas=[GROUP_SCHEMA], displayName="all")
 
 
 async def test_a_creation_is_201_with_location_and_what_was_written(site: Site):
@@ -84,19 +90,63 @@ async def test_a_deletion_is_204_without_a_body_then_404(site: Site):
     assert (again.status, error["status"]) == (404, "404")
 
 
-async def test_a_group_patch_neither_reads_nor_shows_the_roster(site: Site):
+async def test_a_group_patch_is_answered_with_the_whole_group(site: Site):
     add_group(site)
     operation = {"op": "Add", "path": "members", "value": [{"value": "u2"}]}
 
     response, body = await site.send("PATCH", "/Groups/g1", json=patch(operation))
 
     assert (response.status, body["displayName"]) == (200, "eng")
+    assert [member["value"] for member in body["members"]] == ["u1", "u2"]
+
+
+async def test_a_patch_of_a_large_group_is_204_and_its_roster_is_not_read(site: Site):
+    add_large_group(site)
+    rename = {"op": "Replace", "path": "displayName", "value": "everyone"}
+
+    response, body = await site.send("PATCH", "/Groups/g1", json=patch(rename))
+
+    assert (response.status, body) == (204, None)
+    assert response.headers["X-Change-Id"] == "1"
+    assert site.directory.roster_reads == 0
+
+
+async def test_a_patch_of_a_large_group_that_tfe_answered_in_time_is_204_too(site: Site):
+    add_large_group(site)
+    site.directory.wait = True
+    rename = {"op": "Replace", "path": "displayName", "value": "everyone"}
+    asking = asyncio.ensure_future(site.send("PATCH", "/Groups/g1", json=patch(rename)))
+    await site.directory.waiting.wait()
+    whole = site.directory.resources[Kind.GROUP, "g1"]
+    site.directory.settle(1, Settlement(ChangeState.DELIVERED, whole))
+
+    response, body = await asking
+
+    assert (response.status, body) == (204, None)
+
+
+@pytest.mark.parametrize("query", ["?excludedAttributes=members", "?attributes=displayName"])
+async def test_a_patch_of_a_large_group_shows_the_rest_of_it_if_asked_so(site: Site, query):
+    add_large_group(site)
+    rename = {"op": "Replace", "path": "displayName", "value": "everyone"}
+
+    response, body = await site.send("PATCH", f"/Groups/g1{query}", json=patch(rename))
+
+    assert (response.status, body["displayName"]) == (200, "everyone")
     assert "members" not in body
     assert site.directory.roster_reads == 0
-    assert len(site.directory.resources[Kind.GROUP, "g1"].members or ()) == 2
 
 
-async def test_a_group_patch_shows_the_roster_if_asked_for_it(site: Site):
+async def test_a_patch_of_a_large_group_shows_its_roster_if_it_is_named(site: Site):
+    add_large_group(site)
+    rename = {"op": "Replace", "path": "displayName", "value": "everyone"}
+
+    _, body = await site.send("PATCH", "/Groups/g1?attributes=members", json=patch(rename))
+
+    assert len(body["members"]) == PATCH_MEMBERS + 1
+
+
+async def test_a_group_patch_shows_the_roster_alone_if_asked_for_it(site: Site):
     add_group(site)
     operation = {"op": "Add", "path": "members", "value": [{"value": "u2"}]}
 

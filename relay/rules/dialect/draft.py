@@ -100,8 +100,9 @@ class Draft:
     def edit(self, edit: AttributeEdit) -> None:
         """One more step; keeps the book of TFE's own fields it writes.
 
-        Clearing `userName`, `active` or a group's `displayName` is ignored, as TFE ignores it.
-        Clearing `emails` is seen in the shadow only (U8), clearing `externalId` is real (U14).
+        Clearing what a resource cannot be without (`userName`, a group's `displayName`) is ignored,
+        as TFE ignores it. Clearing `active` or `emails` is seen in the shadow only (U8; RFC 7644
+        section 3.5.2.2: unassigned), clearing `externalId` is real (U14).
 
         Raises:
             Refused: 400, more than `MAX_EDITS` steps.
@@ -110,7 +111,7 @@ class Draft:
             refuse_value(edit.path[0], f"more than {MAX_EDITS} changes in one request")
         field = KEPT[self.kind].get(edit.path[0])
         if edit.op is EditOp.REMOVE:
-            if field in (Field.NAME, Field.ACTIVE):
+            if field is Field.NAME:
                 self.drop(edit.path[0])
                 return
             if field is Field.EXTERNAL_ID:

@@ -7,7 +7,7 @@ import pytest
 from relay.errors import Refused
 from relay.rules.contract import ENTERPRISE_SCHEMA as E
 from relay.rules.contract import USER_SCHEMA
-from relay.rules.dialect import parse_patch
+from relay.rules.dialect import parse_patch, parse_replace
 from relay.rules.shadow import apply, project
 from relay.rules.types import Field, Fields, Kind
 
@@ -193,6 +193,20 @@ def test_clearing_an_address_shows_in_the_shadow_only():
 
     assert write.written == frozenset()
     assert apply(write, STORED)["emails"] == [{"type": "work", "primary": True}]
+
+
+@pytest.mark.parametrize("operation", [{"op": "remove", "path": "active"}, replace("active", None)])
+def test_clearing_active_shows_in_the_shadow_only_and_a_suspended_user_stays_suspended(operation):
+    suspended = Fields(BEFORE.name, None, active=False, email=BEFORE.email)
+    write = parse_patch(Kind.USER, patch(operation))
+
+    cleared = apply(write, STORED | {"active": False})
+
+    assert write.written == frozenset()
+    assert "active" not in cleared
+    assert project(Kind.USER, cleared, suspended).active is False
+    again = parse_replace(Kind.USER, {"userName": BEFORE.name})
+    assert project(Kind.USER, apply(again, cleared), suspended).active is False
 
 
 def test_a_removal_with_elements_takes_those_elements():
