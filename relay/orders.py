@@ -10,6 +10,7 @@ from relay.errors import RelayError
 from relay.ops.errors import NotFound
 from relay.rules.effects import Key
 from relay.store.holds import HoldName
+from relay.store.listing import ChangeFilter
 from relay.store.releasing import Selection
 from relay.telemetry import events
 
@@ -50,6 +51,8 @@ class Orders:
             "holds/list": self._list,
             "holds/approve": self._approve,
             "holds/reject": self._reject,
+            "changes/retry": self._retry,
+            "changes/drop": self._drop,
         }
 
     async def _pause(self, arguments: JsonObject, actor: str) -> Json:
@@ -130,6 +133,50 @@ class Orders:
         selection, why = _selection(arguments), _why(arguments)
         return self._decided("rejected", await self._store.reject(selection, actor, why), actor)
 
+    async def _retry(self, arguments: JsonObject, actor: str) -> Json:
+        """Try parked changes again, and waiting ones at once."""
+        why = _why(arguments)
+        done: list[Json] = []
+        refused: list[Json] = []
+        for change in await self._chosen(arguments):
+            try:
+                done += await self._store.retry(change, actor, why)
+            except RelayError as error:
+                refused.append({"change": change, "reason": str(error)})
+        return {"retried": done, "refused": refused}
+
+    async def _drop(self, arguments: JsonObject, actor: str) -> Json:
+        """End changes for good; what they wrote and TFE has not taken is undone."""
+        why = _why(arguments)
+        done: list[Json] = []
+        refused: list[Json] = []
+        for change in await self._chosen(arguments):
+            try:
+                await self._store.drop(change, actor, why)
+            except RelayError as error:
+                refused.append({"change": change, "reason": str(error)})
+            else:
+                done.append(change)
+        return {"dropped": done, "refused": refused}
+
+    async def _chosen(self, arguments: JsonObject) -> Sequence[int]:
+        """The changes that an order means, oldest first.
+
+        Raises:
+            NotFound: there are none.
+            RelayError: neither numbers nor a filter were given: nothing is done by accident.
+        """
+        numbers = arguments.get("changes")
+        if isinstance(numbers, list) and numbers:
+            return [number for number in numbers if isinstance(number, int)]
+        wanted = filter_of(arguments, self._clock.wall())
+        if wanted == ChangeFilter():
+            raise RelayError("cannot do that to everything by accident: give numbers or a filter")
+        rows = await self._store.changes(wanted, limit=SHOWN)
+        if not rows:
+            raise NotFound("no change matches; see `scim-relay changes list`")
+        return sorted(int(str(row["id"])) for row in rows)
+
     def _decided(self, decision: str, held: Sequence[Held], actor: str) -> Json:
         if not held:
             raise NotFound("nothing that is held matches; see `scim-relay holds list`")
@@ -146,6 +193,17 @@ _LIFTED_BY: Final = {
     HoldName.OPERATOR: "`scim-relay resume`",
     HoldName.GUARD: "`scim-relay holds approve` or `reject`",
 }
+
+
+def filter_of(arguments: JsonObject, now: float) -> ChangeFilter:
+    """The conditions that a command's options name; `older_s` is an age in seconds."""
+    texts = {
+        name: str(arguments[name])
+        for name in ("state", "kind", "resource", "connection")
+        if arguments.get(name)
+    }
+    older = arguments.get("older_s")
+    return ChangeFilter(**texts, before=now - older if isinstance(older, int | float) else None)
 
 
 def _what(key: Any, member: Any, kind: str) -> str:

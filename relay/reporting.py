@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from relay.ops.errors import NotFound
+from relay.orders import filter_of
 from relay.store.holds import HoldName
 from relay.telemetry.metrics import Snapshot as Gauges
 
@@ -116,12 +117,9 @@ class Reporter:
         return round(self._clock.wall() - at, 3)
 
     async def _changes(self, arguments: JsonObject, _actor: str) -> Json:
-        state, kind, limit = (arguments.get(name) for name in ("state", "kind", "limit"))
-        rows = await self._store.changes(
-            state=state if isinstance(state, str) else None,
-            kind=kind if isinstance(kind, str) else None,
-            limit=limit if isinstance(limit, int) else 100,
-        )
+        limit = arguments.get("limit")
+        wanted = filter_of(arguments, self._clock.wall())
+        rows = await self._store.changes(wanted, limit if isinstance(limit, int) else 100)
         return [self._row(row) for row in rows]
 
     def _row(self, row: JsonObject) -> JsonObject:

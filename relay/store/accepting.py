@@ -15,8 +15,18 @@ import orjson
 from relay.errors import NotKnown, Refused, Unavailable
 from relay.rules import shadow as shadows
 from relay.rules.effects import differing
-from relay.rules.types import Kind, Verb, Write
-from relay.store import creating, effects, guard, lanes, removing, rosters, rows, writing
+from relay.rules.types import Verb, Write
+from relay.store import (
+    creating,
+    effects,
+    guard,
+    lanes,
+    naming,
+    removing,
+    rosters,
+    rows,
+    writing,
+)
 from relay.store.reading import resource_view
 from relay.store.records import Accepted, ChangeState
 from relay.store.transaction import Transaction, from_json, to_json
@@ -105,7 +115,7 @@ def _update(tx: Transaction, request: Accepting, resource: ResourceRow, rules: A
     old = resource.desired
     new = shadows.project(write.kind, new_shadow, old, rules.missing_address)
     if new.name.casefold() != resource.name_key:
-        refuse_taken_name(tx, write.kind, new.name, resource.id, rules.profile)
+        naming.refuse_taken_name(tx, write.kind, new.name, resource.id, rules.profile)
     wanted, _ = rosters.net(tx, resource.id, write.members)
     written = differing(old, new) | writing.asserted(tx, write, resource, new)
     writing.refuse_known_refusal(tx, resource, written, new)
@@ -126,25 +136,6 @@ def _update(tx: Transaction, request: Accepting, resource: ResourceRow, rules: A
             "UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, resource.id)
         )
     return change
-
-
-def refuse_taken_name(
-    tx: Transaction, kind: Kind, name: str, but: int | None, profile: TargetProfile
-) -> None:
-    """Refuse a name that another live resource has, or that the target reserves.
-
-    Raises:
-        Refused: 409 `uniqueness`, as TFE would.
-    """
-    holder = rows.live_by_name(tx, kind, name)
-    if holder is not None and holder.id != but:
-        raise Refused(
-            409,
-            f"another {kind} has the {kind.name_attribute} {name!r} (id {holder.public_id})",
-            "uniqueness",
-        )
-    if kind is Kind.GROUP and name.casefold() in profile.reserved_group_names:
-        raise Refused(409, f"the target reserves the group name {name!r}", "uniqueness")
 
 
 def insert_change(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import KEY_OF, EffectState, Key, revokes, shadow_attribute
 from relay.rules.types import Field, Kind
-from relay.store import effects, guard, lanes, removing, rosters, rows
+from relay.store import effects, guard, joining, lanes, removing, rosters, rows
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     effects.settle_changes(tx, row)
     guard.review_losses(tx, resource, _connection_of(tx, resource.last_change))
     if not before.c_exists:
-        wake_members(tx, row)
+        joining.join(tx, row)
     wake_names(tx, row)
     return True
 
@@ -110,12 +110,12 @@ def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...
 
 def reopen_members(tx: Transaction, group: ResourceRow) -> None:
     """Open an effect on each membership that differs, close the others."""
-    for user, wanted, confirmed, target in tx.all(
-        "SELECT m.user_id, m.desired, m.confirmed, u.target_id FROM member m"
+    for user, wanted, confirmed, target, life in tx.all(
+        "SELECT m.user_id, m.desired, m.confirmed, u.target_id, u.state FROM member m"
         " JOIN resource u ON u.id = m.user_id WHERE m.group_id = ?",
         (group.id,),
     ):
-        if wanted == confirmed:
+        if wanted == confirmed or (wanted and life == rows.PARKED):
             effects.close(tx, group.id, user)
             continue
         state = EffectState.OPEN if target is not None or not wanted else EffectState.WAITING
@@ -160,14 +160,6 @@ def _rejoin_groups(tx: Transaction, user: int) -> None:
         reopen_members(tx, resource)
         effects.settle_changes(tx, group)
         lanes.renew(tx, resource)
-
-
-def wake_members(tx: Transaction, user: int) -> None:
-    """A user exists now: every membership that waited for it may be sent."""
-    groups = tx.all("SELECT resource FROM effect WHERE key = ? AND state = 'waiting'", (user,))
-    tx.run("UPDATE effect SET state = 'open' WHERE key = ? AND state = 'waiting'", (user,))
-    for (group,) in groups:
-        lanes.renew(tx, rows.by_row(tx, group))
 
 
 def wake_names(tx: Transaction, row: int) -> None:

@@ -130,8 +130,10 @@ def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Requ
         request,
         resource.last_change,
         sent=drafted.sent,
+        written=drafted.written,
         adds=adds,
         removes=removes,
+        keys=tuple(key for key in parking.own_keys(request) if key in drafted.keys),
         before=before,
         detour=drafted.detour,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from relay.rules.planner_types import Request
-    from relay.rules.types import Field, Fields, Kind
+    from relay.rules.types import Field, Fields, JsonObject, Kind
 
 
 class Purpose(StrEnum):
@@ -56,8 +56,11 @@ class Claim:
         request: what is sent; a read's query is part of its path.
         through: it covers changes up to this one.
         sent: the desired fields as the plan saw them.
+        written: the shadow's attributes behind those fields, by `Field`.
         adds: user rows by TFE id that it adds.
         removes: user rows by TFE id that it removes.
+        keys: the effects on the resource's own keys that it takes up; a part of an unfolded plan
+            leaves the others as they were.
         before: to put back if it certainly had no effect.
         asked: for a look-up, the `(attribute, value)` that a found object is compared with.
         detour: a temporary name that breaks a ring of names (S3), or None.
@@ -70,8 +73,10 @@ class Claim:
     request: Request
     through: int
     sent: Fields | None = None
+    written: JsonObject = field(default_factory=dict)
     adds: tuple[tuple[int, str], ...] = ()
     removes: tuple[tuple[int, str], ...] = ()
+    keys: tuple[int, ...] = ()
     before: Before = Before()
     asked: tuple[str, str] | None = None
     detour: str | None = None

@@ -9,7 +9,7 @@ from relay.rules.effects import (
     Key,
 )
 from relay.rules.types import Fields
-from relay.store import adopting, effects, rosters, rows
+from relay.store import adopting, effects, joining, rosters, rows
 from relay.store.parking import Refusal, own_keys, refuse
 from relay.store.reading import resource_view
 from relay.store.records import ChangeState, Settlement
@@ -45,7 +45,7 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
         rosters.room_made(tx, claim.resource)
     _answer(tx, claim.resource, effects.settle_changes(tx, claim.resource), created=created)
     if created:
-        adopting.wake_members(tx, claim.resource)
+        joining.join(tx, claim.resource)
     adopting.wake_names(tx, claim.resource)
 
 
@@ -85,7 +85,7 @@ def _close_fields(tx: Transaction, claim: Claim) -> None:
             field = FIELD_OF[Key(key)]
             sent = getattr(claim.sent, field)
             there = sent == getattr(resource.desired, field)
-            base = to_json({"v": sent, "s": None})
+            base = to_json({"v": sent, "s": claim.written.get(field)})
         if there:
             effects.close(tx, claim.resource, key)
         else:

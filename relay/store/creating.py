@@ -8,7 +8,7 @@ from relay.errors import ParkedBefore
 from relay.rules import shadow as shadows
 from relay.rules.effects import Key
 from relay.rules.types import Field, Fields, JsonObject, Kind, Write
-from relay.store import accepting, effects, rosters, rows, writing
+from relay.store import accepting, effects, naming, rosters, rows, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted
 from relay.store.rows import ResourceRow
@@ -32,7 +32,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     twin = _unanswered_twin(tx, write.kind, fields.name, digest)
     if twin is not None:
         return _repeat(tx, *twin, request.most_members)
-    accepting.refuse_taken_name(tx, write.kind, fields.name, None, rules.profile)
+    naming.refuse_taken_name(tx, write.kind, fields.name, None, rules.profile)
     parked = _parked(tx, write.kind, fields)
     if parked is not None:
         _refuse_once(tx, parked, digest)

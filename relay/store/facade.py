@@ -16,12 +16,15 @@ from relay.store import (
     attempting,
     binding,
     claiming,
+    dropping,
     engine,
     guard,
     holds,
     importing,
+    listing,
     recovering,
     releasing,
+    retrying,
     settling,
     status,
 )
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from relay.store.claims import Claim
     from relay.store.holds import Hold, HoldName
     from relay.store.importing import ImportState
+    from relay.store.listing import ChangeFilter
     from relay.store.releasing import Held, Selection
     from relay.store.settling import Circumstances
     from relay.store.transaction import Outbox, Transaction
@@ -200,16 +204,16 @@ class Store:
         return await self._reader.submit(status.snapshot)
 
     async def changes(
-        self, *, state: str | None = None, kind: str | None = None, limit: int = 100
+        self, wanted: ChangeFilter = listing.EVERY, limit: int = 100
     ) -> Sequence[JsonObject]:
-        """The newest changes."""
+        """The newest changes that a filter means."""
         return await self._reader.submit(
-            lambda connection: status.changes(connection, state=state, kind=kind, limit=limit)
+            lambda connection: listing.changes(connection, wanted, limit)
         )
 
     async def change(self, number: int) -> JsonObject | None:
         """One change with its attempts."""
-        return await self._reader.submit(lambda connection: status.change(connection, number))
+        return await self._reader.submit(lambda connection: listing.change(connection, number))
 
     async def held(self, selection: Selection) -> Sequence[Held]:
         """What the guard holds."""
@@ -226,6 +230,25 @@ class Store:
     async def reject(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
         """Undo held effects; those that were meant."""
         return await self._writer.submit(lambda tx: releasing.reject(tx, selection, actor, reason))
+
+    async def retry(self, change: int, actor: str, reason: str) -> Sequence[int]:
+        """Try a change again; the changes that are pending because of it.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        profile = self._settings.rules.profile
+        return await self._writer.submit(
+            lambda tx: retrying.retry(tx, change, actor, reason, profile)
+        )
+
+    async def drop(self, change: int, actor: str, reason: str) -> None:
+        """End a parked or pending change.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        await self._writer.submit(lambda tx: dropping.drop(tx, change, actor, reason))
 
     async def run(self, operation: Callable[[Transaction], T]) -> T:
         """Run one more operation in a transaction; for tools and tests."""

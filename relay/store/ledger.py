@@ -67,7 +67,7 @@ def unreviewed(tx: Transaction, resource: ResourceRow) -> list[tuple[int, int]]:
         `(key, the last change that wrote it)`.
     """
     found = tx.all(
-        "SELECT e.key, e.last, e.unknown, m.confirmed FROM effect e"
+        "SELECT e.key, e.last, m.confirmed FROM effect e"
         " LEFT JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
         " WHERE e.resource = ? AND e.state = 'open' AND e.revokes = 1 AND NOT EXISTS"
         " (SELECT 1 FROM revocation r WHERE r.resource = e.resource AND r.key = e.key"
@@ -75,19 +75,15 @@ def unreviewed(tx: Transaction, resource: ResourceRow) -> list[tuple[int, int]]:
         (resource.id,),
     )
     return [
-        (key, change)
-        for key, change, unknown, confirmed in found
-        if _takes_away(resource, key, unknown=bool(unknown), confirmed=confirmed)
+        (key, change) for key, change, confirmed in found if _takes_away(resource, key, confirmed)
     ]
 
 
-def _takes_away(resource: ResourceRow, key: int, *, unknown: bool, confirmed: int | None) -> bool:
+def _takes_away(resource: ResourceRow, key: int, confirmed: int | None) -> bool:
     """Whether TFE has what the effect takes; a repeated revocation (K3) takes nothing."""
     if key > 0:
         return bool(confirmed)
-    if key == Key.EXISTS:
-        return bool(resource.c_exists) or unknown
-    return bool(resource.c_exists) and resource.c_active != 0
+    return bool(resource.c_exists) and (key == Key.EXISTS or resource.c_active != 0)
 
 
 def enter(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key
 from relay.rules.types import Kind
-from relay.store import effects, returning, rows
+from relay.store import effects, joining, returning, rows
 from relay.store.effects import Effect, keys_written, move
 from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, from_json, to_json
@@ -37,12 +37,14 @@ class Refusal:
         detail: TFE's words.
         scim_type: TFE's `scimType`, or None.
         unit: a random number in [0, 1) for the back-off of what stays owed.
+        behind: the change that it depends on and that was refused first (S2), or None.
     """
 
     status: int
     detail: str
     scim_type: str | None = None
     unit: float = 0.5
+    behind: int | None = None
 
 
 def own_keys(request: Request) -> tuple[int, ...]:
@@ -113,6 +115,7 @@ def _reason(refusal: Refusal, value: object) -> str:
             "scim_type": refusal.scim_type,
             "value": value,
             "told": False,
+            "behind": refusal.behind,
         }
     )
 
@@ -216,6 +219,7 @@ def park_creation(
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("UPDATE resource SET state = 'parked' WHERE id = ?", (resource.id,))
     _note(tx, resource.id, Key.EXISTS, resource.last_change, _reason(refusal, digest))
+    joining.leave_out(tx, resource.id)
 
 
 def _note(tx: Transaction, resource: int, key: int, change: int, reason: str) -> None:
@@ -227,12 +231,20 @@ def _note(tx: Transaction, resource: int, key: int, change: int, reason: str) ->
     tx.outbox.counted.append(("parked", "refused"))
 
 
-def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: Refusal) -> None:
-    """Park the change that last wrote a refused key; desired returns to the survivor before it."""
+def survivor(
+    tx: Transaction, resource: int, effect: Effect
+) -> tuple[int, dict[str, object]] | None:
+    """The pending change before the last that wrote a key: what the key returns to (S1)."""
     earlier = None
-    for change, writes in _pending(tx, resource.id):
+    for change, writes in _pending(tx, resource):
         if change < effect.last and effect.key in keys_written(writes):
             earlier = (change, writes)
+    return earlier
+
+
+def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: Refusal) -> None:
+    """Park the change that last wrote a refused key; desired returns to the survivor before it."""
+    earlier = survivor(tx, resource.id, effect)
     value = returning.desired_value(tx, resource, effect.key)
     settled = returning.return_to(tx, resource, effect, earlier)
     end_change(tx, effect.last, ChangeState.PARKED, refusal)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from relay.rules.effects import FIELD_OF, Key
+from relay.rules.effects import FIELD_OF, Key, shadow_attribute
 from relay.rules.planner_types import Snapshot
-from relay.rules.types import Field, Fields, Kind
+from relay.rules.types import Field, Fields, JsonObject, Kind
 from relay.store import names, rosters
 from relay.store.transaction import Transaction, from_json
 
@@ -25,6 +25,7 @@ class Draft:
         sent: the fields it brings TFE to.
         users: user rows by TFE id.
         keys: the effects it takes up.
+        written: what the shadow says of those fields, in the IdP's own form.
         detour: a temporary name, when a ring of names is broken (S3).
     """
 
@@ -32,6 +33,7 @@ class Draft:
     sent: Fields
     users: dict[str, int]
     keys: tuple[int, ...]
+    written: JsonObject = field(default_factory=dict)
     detour: str | None = None
 
 
@@ -40,29 +42,22 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
 
     Only the effects of the lowest slice are taken: slices are the parts of an unfolded plan (S7).
     """
-    due = tx.all(
-        "SELECT key, base, slice FROM effect WHERE resource = ? AND state = 'open' AND due <= ?"
-        " AND key <= 0 ORDER BY slice, key",
-        (resource.id, tx.now),
-    )
-    part = tx.value(
-        "SELECT min(slice) FROM effect WHERE resource = ? AND state = 'open' AND due <= ?",
-        (resource.id, tx.now),
-    )
-    if part is None:
+    own = _due_keys(tx, resource.id)
+    if own is None:
         return None
-    own = {key: base for key, base, piece in due if piece == part}
+    part, keys = own
     if not resource.wanted:
         return Draft(_snapshot(resource, None, frozenset()), resource.desired, {}, (Key.EXISTS,))
-    sent = _sent(tx, resource, own)
+    sent, written = _sent(tx, resource, keys)
     detour = None
-    opened = frozenset(FIELD_OF[Key(key)] for key in own if key != Key.EXISTS)
+    opened = frozenset(FIELD_OF[Key(key)] for key in keys if key != Key.EXISTS)
     if resource.c_exists and names.holder(tx, resource) is not None:
         detour = _detour(tx, resource)
         sent = replace(sent, name=detour or resource.c_name or resource.name)
         opened = frozenset({Field.NAME}) if detour else opened - {Field.NAME}
     if detour:
-        return Draft(_snapshot(resource, sent, opened), sent, {}, (Key.NAME,), detour)
+        snapshot = _snapshot(resource, sent, opened)
+        return Draft(snapshot, sent, {}, (Key.NAME,), written, detour)
     add, remove = _members(tx, resource, part)
     add = _with_room(tx, resource, add, profile.max_members - resource.c_size + len(remove))
     users = {target: user for user, target in (*add, *remove)}
@@ -74,7 +69,23 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
         tuple(target for _, target in remove),
         _whole_roster(tx, resource, len(remove), profile),
     )
-    return Draft(snapshot, sent, users, (*own, *users.values()))
+    return Draft(snapshot, sent, users, (*keys, *users.values()), written)
+
+
+def _due_keys(tx: Transaction, resource: int) -> tuple[int, dict[int, str | None]] | None:
+    """The lowest slice that is due, and its effects on the resource's own keys with their bases."""
+    part = tx.value(
+        "SELECT min(slice) FROM effect WHERE resource = ? AND state = 'open' AND due <= ?",
+        (resource, tx.now),
+    )
+    if part is None:
+        return None
+    found = tx.all(
+        "SELECT key, base FROM effect WHERE resource = ? AND state = 'open' AND due <= ?"
+        " AND key <= 0 AND slice = ? ORDER BY key",
+        (resource, tx.now, part),
+    )
+    return part, dict(found)
 
 
 def _snapshot(
@@ -98,20 +109,27 @@ def _snapshot(
     )
 
 
-def _sent(tx: Transaction, resource: ResourceRow, own: dict[int, str | None]) -> Fields:
-    """The fields this plan brings TFE to: an effect that is not taken up keeps its base.
+def _sent(
+    tx: Transaction, resource: ResourceRow, own: dict[int, str | None]
+) -> tuple[Fields, JsonObject]:
+    """The fields this plan brings TFE to, and the shadow's attributes behind them.
 
-    That is how a refused creation is unfolded: first the POST as it was accepted, then the edits
-    that came on top of it.
+    An effect that is not taken up keeps its base. That is how a refused creation is unfolded:
+    first the POST as it was accepted, then the edits that came on top of it.
     """
-    sent = resource.desired
+    sent, shadow = resource.desired, from_json(resource.shadow)
+    written: JsonObject = {
+        found: shadow.get(shadow_attribute(resource.type, found)) for found in Field
+    }
     for key, base in tx.all(
         "SELECT key, base FROM effect WHERE resource = ? AND key < 0 AND state <> 'parked'",
         (resource.id,),
     ):
         if key not in own and base is not None:
-            sent = replace(sent, **{FIELD_OF[Key(key)].value: from_json(base)["v"]})
-    return sent
+            found, before = FIELD_OF[Key(key)], from_json(base)
+            sent = replace(sent, **{found.value: before["v"]})
+            written[found] = before["s"]
+    return sent, written
 
 
 def _members(

@@ -94,6 +94,7 @@ CREATE TABLE effect (
 ) WITHOUT ROWID;
 CREATE INDEX effect_state ON effect (resource, state, revokes);
 CREATE INDEX effect_held ON effect (held_by) WHERE held_by IS NOT NULL;
+CREATE INDEX effect_parked ON effect (resource) WHERE state = 'parked';
 CREATE INDEX effect_waiting ON effect (key) WHERE state = 'waiting';
 CREATE INDEX effect_owed ON effect (opened) WHERE revokes = 1 AND state <> 'parked';
 

@@ -12,7 +12,17 @@ from typing import Final
 
 from relay.rules import backoff
 from relay.rules.verdict import Outcome, Verdict
-from relay.store import adopting, attempting, confirming, effects, lanes, looking_up, rosters, rows
+from relay.store import (
+    adopting,
+    attempting,
+    confirming,
+    dependents,
+    effects,
+    lanes,
+    looking_up,
+    rosters,
+    rows,
+)
 from relay.store.claims import Claim, Purpose
 from relay.store.holds import HoldName, raise_hold
 from relay.store.parking import Refusal, own_keys, refuse
@@ -122,7 +132,7 @@ def _failed(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances)
 
 def _is_owed(tx: Transaction, claim: Claim) -> bool:
     """Whether TFE refused this very revocation before: it has had its second chance."""
-    keys = (*own_keys(claim.request), *(user for user, _ in claim.removes))
+    keys = (*claim.keys, *(user for user, _ in claim.removes))
     found = (effects.find(tx, claim.resource, key) for key in keys)
     return any(effect is not None and effect.refusals for effect in found)
 
@@ -193,7 +203,7 @@ def _refused(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances
     tx.run(
         "UPDATE lane SET strikes = 0, struck = 0, ask = NULL WHERE resource = ?", (claim.resource,)
     )
-    keys = [*own_keys(claim.request), *(user for user, _ in (*claim.adds, *claim.removes))]
+    keys = [*claim.keys, *(user for user, _ in (*claim.adds, *claim.removes))]
     refusal = Refusal(
         verdict.status or 500,
         verdict.detail or "Terraform Enterprise gave no reason",
@@ -202,6 +212,7 @@ def _refused(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances
     )
     refuse(tx, rows.by_row(tx, claim.resource), keys, refusal)
     # A name it was to give up may stay its own: whoever waited for it is not to wait for ever (S2).
+    dependents.park(tx, claim.resource)
     adopting.wake_names(tx, claim.resource)
 
 

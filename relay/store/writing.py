@@ -17,6 +17,7 @@ from relay.rules.effects import (
 )
 from relay.rules.types import Field, Fields, JsonObject, Kind, Write
 from relay.store import effects, rosters
+from relay.store.rows import PARKED
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
@@ -165,14 +166,27 @@ def _write_member(
         closed = effects.close(tx, group, user)
         rosters.forget_absent(tx, group, user)
         return closed
-    exists = tx.value("SELECT target_id FROM resource WHERE id = ?", (user,)) is not None
+    open_member(tx, group, user, change, want=want, base=now_desired)
+    return False
+
+
+def open_member(
+    tx: Transaction, group: int, user: int, change: int, *, want: bool, base: int
+) -> None:
+    """Open the effect on a membership; an addition waits for its user's creation.
+
+    One whose creation was refused for good is left out: its row in the roster is all that is kept.
+    """
+    target, life = tx.one("SELECT target_id, state FROM resource WHERE id = ?", (user,))
+    if want and life == PARKED:
+        return  # left out; it is added when it exists (`joining.join`)
+    exists = target is not None
     effects.write(
         tx,
         group,
         user,
         change,
-        base=now_desired,
+        base=base,
         revokes=not want,
         state=EffectState.OPEN if exists or not want else EffectState.WAITING,
     )
-    return False

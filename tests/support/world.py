@@ -159,8 +159,10 @@ class MemoryTarget:
         self._service = Service(tfe)
         self._token = tfe.token
         self._open: set[asyncio.Task[Reply]] = set()
+        self.sent = 0
 
     async def send(self, request: Any, attempt_id: str) -> Answered:
+        self.sent += 1
         exchange = asyncio.create_task(self._service.exchange(self._arrival(request, attempt_id)))
         self._open.add(exchange)
         exchange.add_done_callback(self._open.discard)

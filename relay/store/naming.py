@@ -1,0 +1,32 @@
+"""Whether a name may be given: unique among what is desired, and not the target's own (A6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.errors import Refused
+from relay.rules.types import Kind
+from relay.store import rows
+
+if TYPE_CHECKING:
+    from relay.rules.contract import TargetProfile
+    from relay.store.transaction import Transaction
+
+
+def refuse_taken_name(
+    tx: Transaction, kind: Kind, name: str, but: int | None, profile: TargetProfile
+) -> None:
+    """Refuse a name that another live resource has, or that the target reserves.
+
+    Raises:
+        Refused: 409 `uniqueness`, as TFE would.
+    """
+    holder = rows.live_by_name(tx, kind, name)
+    if holder is not None and holder.id != but:
+        raise Refused(
+            409,
+            f"another {kind} has the {kind.name_attribute} {name!r} (id {holder.public_id})",
+            "uniqueness",
+        )
+    if kind is Kind.GROUP and name.casefold() in profile.reserved_group_names:
+        raise Refused(409, f"the target reserves the group name {name!r}", "uniqueness")
