@@ -147,12 +147,11 @@ def insert_change(
 ) -> int:
     """Insert the change's row and count it; its id is never used again."""
     change = tx.insert(
-        "INSERT INTO change (resource, connection, verb, at, state, writes, digest)"
-        " VALUES (?, ?, ?, ?, 'pending', ?, ?)",
+        "INSERT INTO change (resource, connection, verb, at, state, writes, digest, answered_by)"
+        " VALUES (?, ?, ?, ?, 'pending', ?, ?, 'directory')",
         (resource, request.connection, request.write.verb.value, tx.now, to_json(writes), digest),
     )
-    tx.count("accepted")
-    tx.count(ChangeState.PENDING.value)
+    tx.count("accepted", ChangeState.PENDING.value)
     tx.run("UPDATE resource SET last_change = ? WHERE id = ?", (change, resource))
     tx.audit("accepted", request.connection, change=change, resource=resource)
     tx.outbox.counted.append(("changes", "accepted"))
@@ -173,18 +172,18 @@ def finish(
     before: ResourceRow | None = None,
 ) -> Accepted:
     """Have the guard look, refresh the lane, and decide who answers: directory or TFE (A2, A3)."""
-    alone = tx.one("SELECT 1 FROM lane WHERE resource = ?", (row,)) is None
     resource = rows.by_row(tx, row)
-    pending = _is_pending(tx, row, change)
+    pending = True
     if before is None:
         held = guard.review_creation(tx, resource, change)
     else:
+        pending = _is_pending(tx, row, change)
         held = guard.review(tx, before, resource, change, request)
-    lanes.touch(tx, resource, change)
+    alone = lanes.touch(tx, resource, change)
     soon = request.patient and alone and not held and _soon(tx, rules.patience)
     wait = pending and (request.strict or soon)
-    if not wait:
-        tx.run("UPDATE change SET answered_by = 'directory' WHERE id = ?", (change,))
+    if wait:
+        tx.run("UPDATE change SET answered_by = NULL WHERE id = ?", (change,))
     view = (
         None
         if resource.state != rows.LIVE

@@ -29,10 +29,11 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     shadow = shadows.apply(write, None)
     fields = shadows.project(write.kind, shadow, None, rules.missing_address)
     digest = accepting.digest_of(write)
-    twin = _unanswered_twin(tx, write.kind, fields.name, digest)
+    holder = rows.live_by_name(tx, write.kind, fields.name)
+    twin = None if holder is None else _unanswered_twin(tx, holder, digest)
     if twin is not None:
         return _repeat(tx, *twin, request.most_members)
-    naming.refuse_taken_name(tx, write.kind, fields.name, None, rules.profile)
+    naming.refuse_held_name(write.kind, fields.name, holder, rules.profile)
     parked = _parked(tx, write.kind, fields)
     if parked is not None:
         _refuse_once(tx, parked, digest)
@@ -43,21 +44,17 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     )
     change = _insert_change(tx, request, row, fields, digest)
     effects.write(tx, row, Key.EXISTS, change, base=None, revokes=False)
-    resource = rows.by_row(tx, row)
     wanted, _ = rosters.net(tx, row, write.members)
     if wanted:
-        size = writing.write_members(tx, resource, wanted, change, rules.profile)
+        size = writing.write_members(tx, rows.by_row(tx, row), wanted, change, rules.profile)
         tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, row))
     return accepting.finish(tx, request, change, row, rules)
 
 
 def _unanswered_twin(
-    tx: Transaction, kind: Kind, name: str, digest: str
+    tx: Transaction, holder: ResourceRow, digest: str
 ) -> tuple[ResourceRow, int, bool] | None:
-    """The resource that this very POST created, if its answer may never have arrived (A1)."""
-    holder = rows.live_by_name(tx, kind, name)
-    if holder is None:
-        return None
+    """The holder of the name, if this very POST created it and its answer may be lost (A1)."""
     first = tx.one(
         "SELECT id, answered, answered_by FROM change WHERE id = ? AND digest = ?",
         (holder.last_change, digest),

@@ -145,6 +145,6 @@ def deliver(tx: Transaction, changes: list[int]) -> None:
 
 def move(tx: Transaction, to: ChangeState, by: int = 1) -> None:
     """Move the conservation counters from pending to an end."""
-    tx.count("pending", -by)
-    tx.count(to.value, by)
+    tx.count("pending", by=-by)
+    tx.count(to.value, by=by)
     tx.outbox.counted += [("changes", to.value)] * by

@@ -45,6 +45,14 @@ class _Job:
     future: asyncio.Future[Any] | None
 
 
+def _in_turn(operations: list[Operation]) -> Operation:
+    def all_of_them(tx: Transaction) -> None:
+        for operation in operations:
+            operation(tx)
+
+    return all_of_them
+
+
 class Writer:
     """The one thread that writes.
 
@@ -70,7 +78,7 @@ class Writer:
         self._delivered = delivered
         self._observer = observer
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._lazy: list[_Job] = []
+        self._lazy: list[Operation] = []
         self._lazy_timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -101,11 +109,11 @@ class Writer:
     def submit_lazily(self, operation: Operation) -> None:
         """Run `operation` before the next one that is submitted, or within 50 ms.
 
-        For notes that need no commit of their own. Order is kept: whatever is submitted later
-        sees it.
+        For notes that need no commit of their own, and whose loss does no harm: those that come
+        together share a savepoint. Order is kept: whatever is submitted later sees it.
         """
         assert self._loop is not None
-        self._lazy.append(_Job(operation, None))
+        self._lazy.append(operation)
         if self._lazy_timer is None:
             self._lazy_timer = self._loop.call_later(LAZY_S, self._flush)
 
@@ -113,9 +121,9 @@ class Writer:
         if self._lazy_timer is not None:
             self._lazy_timer.cancel()
             self._lazy_timer = None
-        for job in self._lazy:
-            self._jobs.put(job)
-        self._lazy.clear()
+        if self._lazy:
+            self._jobs.put(_Job(_in_turn(self._lazy), None))
+            self._lazy = []
 
     def stop(self) -> None:
         """Finish what is queued, then end the thread and close the connection."""

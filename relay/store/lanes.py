@@ -6,6 +6,7 @@ indexes, so its cost does not grow with their number.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from relay.rules.types import Kind
@@ -26,50 +27,132 @@ UNFOLDING: Final = 2
 """A refused plan that is being taken apart goes last (S7)."""
 
 
-def touch(tx: Transaction, resource: ResourceRow, change: int) -> None:
-    """Note that a change was accepted for this resource, and refresh its lane."""
-    tx.run(
-        "INSERT INTO lane (resource, state, urgency, first, since, touched)"
-        " VALUES (?, 'resting', 1, ?, ?, ?)"
-        " ON CONFLICT (resource) DO UPDATE SET touched = excluded.touched",
-        (resource.id, change, tx.now, tx.now),
-    )
-    refresh(tx, resource)
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What of a lane's row bears on its next state."""
+
+    state: str
+    since: float
+    touched: float
+    unfolding: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What a lane does next."""
+
+    state: str
+    urgency: int
+    first: int | None
+    since: float
+    due: float = 0.0
+    behind: int | None = None
+
+
+def touch(tx: Transaction, resource: ResourceRow, change: int) -> bool:
+    """Note that a change was accepted for this resource; True if nothing else was to be sent."""
+    lane = _standing(tx, resource.id)
+    if lane is None:
+        _enter(tx, resource, change)
+        return True
+    if lane.state == "sending":
+        tx.run("UPDATE lane SET touched = ? WHERE resource = ?", (tx.now, resource.id))
+    else:
+        _set(tx, resource, replace(lane, touched=tx.now))
+    return False
 
 
 def refresh(tx: Transaction, resource: ResourceRow) -> None:
     """Bring a lane's state, urgency and due time in step with its effects; drop it when empty."""
-    lane = tx.one("SELECT state, since, touched FROM lane WHERE resource = ?", (resource.id,))
-    if lane is None or lane[0] == "sending":
+    lane = _standing(tx, resource.id)
+    if lane is not None and lane.state != "sending":
+        _set(tx, resource, lane)
+
+
+def _standing(tx: Transaction, resource: int) -> _Standing | None:
+    row = tx.one(
+        "SELECT state, since, touched, unfolding FROM lane WHERE resource = ?", (resource,)
+    )
+    return None if row is None else _Standing(*row)
+
+
+def _enter(tx: Transaction, resource: ResourceRow, change: int) -> None:
+    """Open a lane, unless its resource has nothing to send."""
+    course = _course(tx, resource, _Standing("resting", tx.now, tx.now, 0))
+    if course is None:
         return
+    tx.run(
+        "INSERT INTO lane (resource, state, urgency, first, since, touched, due, behind)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            resource.id,
+            course.state,
+            course.urgency,
+            change if course.first is None else course.first,
+            course.since,
+            tx.now,
+            course.due,
+            course.behind,
+        ),
+    )
+    _follow(tx, resource.id, course)
+
+
+def _set(tx: Transaction, resource: ResourceRow, lane: _Standing) -> None:
+    """Put an idle lane on its course."""
+    course = _course(tx, resource, lane)
+    if course is None:
+        tx.run("DELETE FROM lane WHERE resource = ?", (resource.id,))
+        return
+    tx.run(
+        "UPDATE lane SET state = ?, urgency = ?, first = ifnull(?, first), since = ?, touched = ?,"
+        " due = ?, behind = ? WHERE resource = ?",
+        (
+            course.state,
+            course.urgency,
+            course.first,
+            course.since,
+            lane.touched,
+            course.due,
+            course.behind,
+            resource.id,
+        ),
+    )
+    if lane.unfolding and course.state != "blocked" and course.urgency != URGENT:
+        _yield_while_unfolding(tx, resource.id)
+    _follow(tx, resource.id, course)
+
+
+def _course(tx: Transaction, resource: ResourceRow, lane: _Standing) -> _Course | None:
+    """What a lane does next; None if nothing is pending."""
     first = tx.value(
         "SELECT min(id) FROM change WHERE resource = ? AND state = 'pending'", (resource.id,)
     )
-    soonest = _soonest(tx, resource.id)
-    if soonest is None:
-        _idle(tx, resource.id, first)
-        return
-    since = lane[1]
-    if lane[0] == "blocked":
-        since = tx.now  # what has just become sendable may have company coming
-        tx.run("UPDATE lane SET since = ? WHERE resource = ?", (since, resource.id))
-    urgent = _revokes(tx, resource.id) and bool(resource.c_exists or resource.target_id)
+    sendable = _soonest(tx, resource.id)
+    if sendable is None:
+        # Nothing can be sent: gone when nothing is pending, else until something wakes it.
+        return None if first is None else _Course("blocked", NORMAL, first, lane.since)
+    soonest, revokes = sendable
+    # What has just become sendable may have company coming.
+    since = tx.now if lane.state == "blocked" else lane.since
+    urgent = revokes and bool(resource.c_exists or resource.target_id)
+    urgency = URGENT if urgent else NORMAL
     holder = names.holder(tx, resource)
     if holder is not None and _all_behind_name(tx, resource):
-        _set(tx, resource.id, "blocked", urgent=urgent, first=first, behind=holder)
-        _break_ring(tx, resource.id)
-        return
-    due = max(soonest, 0.0 if urgent else _rest(tx, resource, since, lane[2]))
-    state = "ready" if due <= tx.now else "resting"
-    _set(tx, resource.id, state, urgent=urgent, first=first, due=due, behind=holder)
-    if not urgent:
-        _yield_while_unfolding(tx, resource.id)
-    tx.outbox.work = True
+        return _Course("blocked", urgency, first, since, behind=holder)
+    due = max(soonest, 0.0 if urgent else _rest(tx, resource, since, lane.touched))
+    return _Course("ready" if due <= tx.now else "resting", urgency, first, since, due)
+
+
+def _follow(tx: Transaction, resource: int, course: _Course) -> None:
+    """What else a lane's course asks for: delivery's attention, or the end of a ring of names."""
+    if course.behind is not None:
+        _break_ring(tx, resource)
+    elif course.state != "blocked":
+        tx.outbox.work = True
 
 
 def _yield_while_unfolding(tx: Transaction, resource: int) -> None:
-    if not tx.value("SELECT unfolding FROM lane WHERE resource = ?", (resource,)):
-        return
     parts = tx.one(
         "SELECT 1 FROM effect WHERE resource = ? AND state = 'open' AND slice > 0 LIMIT 1",
         (resource,),
@@ -101,28 +184,20 @@ def _break_ring(tx: Transaction, resource: int) -> None:
         tx.outbox.work = True
 
 
-def _soonest(tx: Transaction, resource: int) -> float | None:
+def _soonest(tx: Transaction, resource: int) -> tuple[float, bool] | None:
+    """When something may be sent, 0 for now, and whether it takes access away."""
     row = tx.one(
-        "SELECT due FROM effect WHERE resource = ? AND state = 'open' LIMIT 1", (resource,)
+        "SELECT due, revokes FROM effect WHERE resource = ? AND state = 'open'"
+        " ORDER BY revokes DESC LIMIT 1",
+        (resource,),
     )
     if row is None:
         return None
-    if row[0] <= tx.now:
-        return 0.0
-    due: float = tx.value(
-        "SELECT min(due) FROM effect WHERE resource = ? AND state = 'open'", (resource,)
-    )
-    return due
-
-
-def _revokes(tx: Transaction, resource: int) -> bool:
-    return (
-        tx.one(
-            "SELECT 1 FROM effect WHERE resource = ? AND state = 'open' AND revokes = 1 LIMIT 1",
-            (resource,),
-        )
-        is not None
-    )
+    due, revokes = row
+    if due <= tx.now:
+        return 0.0, bool(revokes)
+    due = tx.value("SELECT min(due) FROM effect WHERE resource = ? AND state = 'open'", (resource,))
+    return max(due, 0.0), bool(revokes)
 
 
 def _all_behind_name(tx: Transaction, resource: ResourceRow) -> bool:
@@ -147,28 +222,3 @@ def _rest(tx: Transaction, resource: ResourceRow, since: float, touched: float) 
     )
     latest = since + WAIT_FOR_MEMBERS_S
     return latest if waiting else min(touched + REST_S, latest)
-
-
-def _idle(tx: Transaction, resource: int, first: int | None) -> None:
-    """Nothing can be sent: gone when nothing is pending, else blocked until something wakes it."""
-    if first is None:
-        tx.run("DELETE FROM lane WHERE resource = ?", (resource,))
-    else:
-        _set(tx, resource, "blocked", urgent=False, first=first)
-
-
-def _set(
-    tx: Transaction,
-    resource: int,
-    state: str,
-    *,
-    urgent: bool,
-    first: int | None,
-    due: float = 0.0,
-    behind: int | None = None,
-) -> None:
-    tx.run(
-        "UPDATE lane SET state = ?, urgency = ?, first = ifnull(?, first), due = ?, behind = ?"
-        " WHERE resource = ?",
-        (state, URGENT if urgent else NORMAL, first, due, behind, resource),
-    )

@@ -16,30 +16,19 @@ if TYPE_CHECKING:
     from relay.store.transaction import Transaction
 
 
-def wants_name(tx: Transaction, resource: ResourceRow) -> bool:
-    """Whether delivering this resource would claim a name in TFE."""
-    if not resource.wanted:
-        return False
-    key = Key.EXISTS if not resource.c_exists else Key.NAME
-    return (
-        tx.one(
-            "SELECT 1 FROM effect WHERE resource = ? AND key = ? AND state = 'open'",
-            (resource.id, int(key)),
-        )
-        is not None
-    )
-
-
 def holder(tx: Transaction, resource: ResourceRow) -> int | None:
     """The resource whose confirmed or possible name in TFE is this one's desired name, or None."""
-    if not wants_name(tx, resource):
+    if not resource.wanted:
         return None
+    # Only while delivering this resource would claim a name in TFE: its creation, or a rename.
+    claims = Key.NAME if resource.c_exists else Key.EXISTS
     found: int | None = tx.value(
-        "SELECT id FROM resource WHERE kind = ?1 AND id <> ?2 AND c_name_key = ?3"
-        " AND c_exists = 1 AND (name_key <> ?3 OR state <> 'live')"
+        "SELECT h.id FROM effect e JOIN (SELECT id FROM resource WHERE kind = ?1 AND id <> ?2"
+        " AND c_name_key = ?3 AND c_exists = 1 AND (name_key <> ?3 OR state <> 'live')"
         " UNION ALL SELECT id FROM resource WHERE kind = ?1 AND id <> ?2 AND sent_name_key = ?3"
-        " AND (name_key <> ?3 OR state <> 'live') LIMIT 1",
-        (resource.kind, resource.id, resource.name_key),
+        " AND (name_key <> ?3 OR state <> 'live')) h"
+        " WHERE e.resource = ?2 AND e.key = ?4 AND e.state = 'open' LIMIT 1",
+        (resource.kind, resource.id, resource.name_key, int(claims)),
     )
     return found
 

@@ -10,6 +10,7 @@ from relay.store import rows
 
 if TYPE_CHECKING:
     from relay.rules.contract import TargetProfile
+    from relay.store.rows import ResourceRow
     from relay.store.transaction import Transaction
 
 
@@ -22,7 +23,19 @@ def refuse_taken_name(
         Refused: 409 `uniqueness`, as TFE would.
     """
     holder = rows.live_by_name(tx, kind, name)
-    if holder is not None and holder.id != but:
+    others = None if holder is None or holder.id == but else holder
+    refuse_held_name(kind, name, others, profile)
+
+
+def refuse_held_name(
+    kind: Kind, name: str, holder: ResourceRow | None, profile: TargetProfile
+) -> None:
+    """The same, once it is known who has the name.
+
+    Raises:
+        Refused: 409 `uniqueness`.
+    """
+    if holder is not None:
         raise Refused(
             409,
             f"another {kind} has the {kind.name_attribute} {name!r} (id {holder.public_id})",

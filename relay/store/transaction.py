@@ -92,9 +92,10 @@ class Transaction:
         row = self._connection.execute(sql, parameters).fetchone()
         return None if row is None else row[0]
 
-    def count(self, name: str, by: int = 1) -> None:
-        """Move a counter of the conservation law, in the same transaction as its row."""
-        self.run("UPDATE counter SET value = value + ? WHERE name = ?", (by, name))
+    def count(self, *names: str, by: int = 1) -> None:
+        """Move counters of the conservation law, in the same transaction as their row."""
+        marks = ",".join("?" * len(names))
+        self.run(f"UPDATE counter SET value = value + ? WHERE name IN ({marks})", (by, *names))
 
     def audit(
         self,
