@@ -87,13 +87,13 @@ class Reporter:
         return 0.0 if not at.total else min(1.0, (at.start - 1) / at.total)
 
     async def _status(self, _arguments: JsonObject, _actor: str) -> Json:
-        now = await self._store.snapshot()
+        now, census = await self._store.snapshot(), await self._store.census()
         return {
             "target": self._settings.target.url,
-            "users": now.users,
-            "groups": now.groups,
+            "users": census.users,
+            "groups": census.groups,
             "changes": dict[str, "Json"](now.counters),
-            "lanes": dict[str, "Json"](now.lanes),
+            "lanes": dict[str, "Json"](census.lanes),
             "oldest_pending_age_s": self._age(now.oldest_pending_at),
             "owed_revocations": now.owed,
             "oldest_owed_revocation_age_s": self._age(now.oldest_owed_at),

@@ -20,7 +20,7 @@ def settlement_of(tx: Transaction, change: int) -> Settlement | None:
     if row is None or row[0] == ChangeState.PENDING.value:
         return None
     resource = rows.by_row(tx, row[1])
-    view = resource_view(tx, resource, members=True) if resource.wanted else None
+    view = resource_view(tx, resource, members=False) if resource.wanted else None
     return Settlement(ChangeState(row[0]), view, *row[2:])
 
 

@@ -35,6 +35,8 @@ class Idle:
 
 VERIFY_AGAIN_S: Final = 120.0
 
+_OLDEST_READY: Final = "SELECT resource, first FROM lane WHERE state = 'ready'"
+
 FAIR_TURN: Final = 10
 """Each tenth slot goes to the oldest lane without a revocation (H2)."""
 
@@ -73,14 +75,15 @@ def _next_due(tx: Transaction) -> float | None:
 
 def _choose(tx: Transaction, *, fair: bool) -> int | None:
     if fair:
+        # The oldest of each urgency: a range of urgencies would be sorted whole.
         row: int | None = tx.value(
-            "SELECT resource FROM lane WHERE state = 'ready' AND urgency > 0 ORDER BY first LIMIT 1"
+            f"SELECT resource FROM (SELECT * FROM ({_OLDEST_READY} AND urgency = {lanes.NORMAL}"
+            f" ORDER BY first LIMIT 1) UNION ALL SELECT * FROM ({_OLDEST_READY}"
+            f" AND urgency = {lanes.UNFOLDING} ORDER BY first LIMIT 1)) ORDER BY first LIMIT 1"
         )
         if row is not None:
             return row
-    chosen: int | None = tx.value(
-        "SELECT resource FROM lane WHERE state = 'ready' ORDER BY urgency, first LIMIT 1"
-    )
+    chosen: int | None = tx.value(f"{_OLDEST_READY} ORDER BY urgency, first LIMIT 1")
     return chosen
 
 

@@ -129,5 +129,5 @@ def _answer(tx: Transaction, resource: int, done: list[int], *, created: bool) -
         if created and tx.value("SELECT verb FROM change WHERE id = ?", (change,)) == "create":
             tx.run("UPDATE resource SET public_id = target_id WHERE id = ?", (resource,))
         row = rows.by_row(tx, resource)
-        view = resource_view(tx, row, members=True) if row.wanted else None
+        view = resource_view(tx, row, members=False) if row.wanted else None
         tx.outbox.settled.append((change, Settlement(ChangeState.DELIVERED, view)))

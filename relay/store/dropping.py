@@ -48,7 +48,7 @@ def drop(tx: Transaction, change: int, actor: str, reason: str) -> None:
 def _forget(tx: Transaction, resource: ResourceRow, change: int, writes: dict[str, Any]) -> None:
     """A parked change is desired by nobody any more; what is left of it is its note."""
     tx.run("UPDATE change SET state = 'dropped', settled_at = ? WHERE id = ?", (tx.now, change))
-    tx.count(ChangeState.PARKED.value, -1)
+    tx.count(ChangeState.PARKED.value, by=-1)
     tx.count(ChangeState.DROPPED.value)
     tx.run(
         "DELETE FROM effect WHERE resource = ? AND state = 'parked' AND last = ?",

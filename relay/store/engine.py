@@ -37,6 +37,7 @@ FIELDS_OF_A_MOUNT: Final = 3
 """Device, mount point, type: what is needed of a line of `/proc/mounts`."""
 
 CACHE_KIB: Final = 32 * 1024
+SMALL_CACHE_KIB: Final = 2 * 1024
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -143,7 +144,7 @@ def _recognise(connection: Connection, path: Path) -> None:
         )
 
 
-def open_reader(path: Path) -> Connection:
+def open_reader(path: Path, cache_kib: int = CACHE_KIB) -> Connection:
     """A connection that can only read; it sees every commit as soon as it is made."""
     connection: Connection = sqlite3.connect(
         f"file:{path}?mode=ro",
@@ -153,5 +154,5 @@ def open_reader(path: Path) -> Connection:
         cached_statements=512,
         timeout=5,
     )
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
     return connection

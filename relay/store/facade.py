@@ -99,6 +99,8 @@ class Store:
             connection = engine.open_writer(settings.path, synchronous=settings.synchronous)
             self._writer = Writer(connection, clock, ids, self._committed, observer)
             self._reader = Reader(engine.open_reader(settings.path))
+            # Operators may ask what takes a while: no identity provider waits behind them.
+            self._operators = Reader(engine.open_reader(settings.path, engine.SMALL_CACHE_KIB))
         except BaseException:
             self._lock.release()
             raise
@@ -106,15 +108,17 @@ class Store:
         self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
 
     async def start(self) -> int:
-        """Start both threads and settle what a dead process left; attempts that were in flight."""
+        """Start the threads and settle what a dead process left; attempts that were in flight."""
         self._writer.start()
         self._reader.start()
+        self._operators.start()
         policy = self._settings.guard
         await self._writer.submit(lambda tx: guard.configure(tx, policy))
         return await self._writer.submit(recovering.recover)
 
     def stop(self) -> None:
         """Finish what is queued, close the file and give the lock back."""
+        self._operators.stop()
         self._reader.stop()
         self._writer.stop()  # the last to close: it checkpoints the log into the file
         self._lock.release()
@@ -201,27 +205,33 @@ class Store:
 
     async def snapshot(self) -> status.Snapshot:
         """How things stand."""
-        return await self._reader.submit(status.snapshot)
+        return await self._operators.submit(status.snapshot)
+
+    async def census(self) -> status.Census:
+        """How many there are of what; the cost grows with the answer."""
+        return await self._operators.submit(status.census)
 
     async def changes(
         self, wanted: ChangeFilter = listing.EVERY, limit: int = 100
     ) -> Sequence[JsonObject]:
         """The newest changes that a filter means."""
-        return await self._reader.submit(
+        return await self._operators.submit(
             lambda connection: listing.changes(connection, wanted, limit)
         )
 
     async def change(self, number: int) -> JsonObject | None:
         """One change with its attempts."""
-        return await self._reader.submit(lambda connection: listing.change(connection, number))
+        return await self._operators.submit(lambda connection: listing.change(connection, number))
 
     async def held(self, selection: Selection) -> Sequence[Held]:
         """What the guard holds."""
-        return await self._reader.submit(lambda connection: releasing.held(connection, selection))
+        return await self._operators.submit(
+            lambda connection: releasing.held(connection, selection)
+        )
 
     async def rejected(self) -> Sequence[JsonObject]:
         """Where TFE and an IdP differ because an operator rejected a change."""
-        return await self._reader.submit(releasing.rejected)
+        return await self._operators.submit(releasing.rejected)
 
     async def approve(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
         """Let held effects go; those that were meant."""

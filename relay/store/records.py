@@ -57,7 +57,7 @@ class Settlement:
 
     Attributes:
         state: DELIVERED, or REFUSED with TFE's own status and words.
-        resource: as it is now; None after a DELETE or a refused create.
+        resource: as it is now, without its roster; None after a DELETE or a refused create.
         status: TFE's HTTP status for a refusal.
         scim_type: TFE's `scimType` for a refusal, or None.
         detail: TFE's words for a refusal.

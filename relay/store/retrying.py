@@ -77,7 +77,7 @@ def _pending_again(tx: Transaction, change: int) -> None:
         " detail = NULL WHERE id = ?",
         (change,),
     )
-    tx.count(ChangeState.PARKED.value, -1)
+    tx.count(ChangeState.PARKED.value, by=-1)
     tx.count(ChangeState.PENDING.value)
 
 

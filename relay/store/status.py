@@ -19,26 +19,20 @@ class Snapshot:
 
     Attributes:
         counters: the conservation counters: accepted = the sum of the ends plus pending.
-        lanes: lanes by state.
         owed: revocations accepted and not yet in TFE, held ones included.
         oldest_owed_at: when the oldest of them was accepted, seconds since the epoch, or None.
         oldest_pending_at: when the oldest pending change was accepted, or None.
         held: effects that wait for an operator's approval.
         holds: all that stand, the guard's last.
-        users: live users.
-        groups: live groups.
         imported: the import's state as JSON, or None before it began.
     """
 
     counters: dict[str, int]
-    lanes: dict[str, int]
     owed: int
     oldest_owed_at: float | None
     oldest_pending_at: float | None
     held: int
     holds: tuple[Hold, ...]
-    users: int
-    groups: int
     imported: JsonObject | None
 
 
@@ -46,24 +40,27 @@ def snapshot(connection: Connection) -> Snapshot:
     """Read it all in one consistent view."""
     connection.execute("BEGIN")
     try:
-        return _snapshot(connection)
+        return snapshot_in(connection)
     finally:
         connection.execute("COMMIT")
 
 
-def _snapshot(connection: Connection) -> Snapshot:
+def snapshot_in(connection: Connection) -> Snapshot:
+    """The same inside a transaction that is open already."""
+
     def value(sql: str) -> Any:
         row = connection.execute(sql).fetchone()
         return None if row is None else row[0]
 
-    live = "SELECT count(*) FROM resource WHERE state = 'live' AND kind = "
+    # By itself SQLite would read every effect there is.
+    owed, oldest_owed_at = connection.execute(
+        "SELECT count(*), min(opened) FROM effect INDEXED BY effect_owed"
+        " WHERE revokes = 1 AND state <> 'parked'"
+    ).fetchone()
     return Snapshot(
         counters=dict(connection.execute("SELECT name, value FROM counter")),
-        lanes=dict(connection.execute("SELECT state, count(*) FROM lane GROUP BY state")),
-        owed=value("SELECT count(*) FROM effect WHERE revokes = 1 AND state <> 'parked'"),
-        oldest_owed_at=value(
-            "SELECT min(opened) FROM effect WHERE revokes = 1 AND state <> 'parked'"
-        ),
+        owed=owed,
+        oldest_owed_at=oldest_owed_at,
         oldest_pending_at=value(
             "SELECT at FROM change WHERE state = 'pending' ORDER BY id LIMIT 1"
         ),
@@ -77,7 +74,29 @@ def _snapshot(connection: Connection) -> Snapshot:
             ),
             *guarded(connection),
         ),
-        users=value(live + "'User'"),
-        groups=value(live + "'Group'"),
         imported=from_json(value("SELECT value FROM meta WHERE key = 'import'")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What has to be counted row by row: for who asks, not for what is watched.
+
+    Attributes:
+        users: live users.
+        groups: live groups.
+        lanes: lanes by state.
+    """
+
+    users: int
+    groups: int
+    lanes: dict[str, int]
+
+
+def census(connection: Connection) -> Census:
+    """Count; a million rows take a tenth of a second."""
+    live = dict(
+        connection.execute("SELECT kind, count(*) FROM resource WHERE state = 'live' GROUP BY kind")
+    )
+    lanes = dict(connection.execute("SELECT state, count(*) FROM lane GROUP BY state"))
+    return Census(live.get("User", 0), live.get("Group", 0), lanes)
