@@ -20,7 +20,7 @@ from relay.front.render import location_of, rendered
 from relay.front.settings import AnswerMode, FrontSettings
 from relay.rules import dialect
 from relay.rules.types import Kind, Verb, Write
-from relay.store.records import Accepted, ChangeState, Resource, Settlement
+from relay.store.records import SHORT_ROSTER, Accepted, ChangeState, Resource, Settlement
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PATCH_MEMBERS: Final = 100
+PATCH_MEMBERS: Final = SHORT_ROSTER
 """Members of a group up to which a PATCH is answered with the whole of it: 16 kB."""
 
 _NO_LIMIT: Final = 1 << 62

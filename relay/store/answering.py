@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.store import rows
-from relay.store.reading import resource_view
+from relay.store.reading import settled_view
 from relay.store.records import ChangeState, Settlement
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ def settlement_of(tx: Transaction, change: int) -> Settlement | None:
     if row is None or row[0] == ChangeState.PENDING.value:
         return None
     resource = rows.by_row(tx, row[1])
-    view = resource_view(tx, resource, members=False) if resource.wanted else None
-    return Settlement(ChangeState(row[0]), view, *row[2:])
+    return Settlement(ChangeState(row[0]), settled_view(tx, resource), *row[2:])
 
 
 def by_directory(tx: Transaction, change: int) -> Settlement | None:

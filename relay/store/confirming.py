@@ -11,7 +11,7 @@ from relay.rules.effects import (
 from relay.rules.types import Fields
 from relay.store import adopting, effects, joining, rosters, rows
 from relay.store.parking import Refusal, own_keys, refuse
-from relay.store.reading import resource_view
+from relay.store.reading import settled_view
 from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, to_json
 
@@ -129,5 +129,5 @@ def _answer(tx: Transaction, resource: int, done: list[int], *, created: bool) -
         if created and tx.value("SELECT verb FROM change WHERE id = ?", (change,)) == "create":
             tx.run("UPDATE resource SET public_id = target_id WHERE id = ?", (resource,))
         row = rows.by_row(tx, resource)
-        view = resource_view(tx, row, members=False) if row.wanted else None
+        view = settled_view(tx, row)
         tx.outbox.settled.append((change, Settlement(ChangeState.DELIVERED, view)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from relay.rules.types import JsonObject, Kind
-from relay.store.records import ListQuery, Member, Page, Resource
+from relay.store.records import SHORT_ROSTER, ListQuery, Member, Page, Resource
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ def resource_view(tx: Transaction, row: ResourceRow, *, members: bool) -> Resour
         row.modified,
         _members(tx.connection, row.id) if members and row.type is Kind.GROUP else None,
     )
+
+
+def settled_view(tx: Transaction, row: ResourceRow) -> Resource | None:
+    """What a settlement shows: whoever needs a longer roster than that reads it."""
+    return resource_view(tx, row, members=row.size <= SHORT_ROSTER) if row.wanted else None
 
 
 def get(connection: Connection, kind: Kind, identifier: str, *, members: bool) -> Resource | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from relay.rules.types import JsonObject, Kind
+
+SHORT_ROSTER: Final = 100
+"""A roster of at most so many members is part of a settlement, and of the answer to a PATCH."""
 
 
 class ChangeState(StrEnum):
@@ -57,7 +60,8 @@ class Settlement:
 
     Attributes:
         state: DELIVERED, or REFUSED with TFE's own status and words.
-        resource: as it is now, without its roster; None after a DELETE or a refused create.
+        resource: as it is now, a roster longer than `SHORT_ROSTER` left out; None after a DELETE
+            or a refused create.
         status: TFE's HTTP status for a refusal.
         scim_type: TFE's `scimType` for a refusal, or None.
         detail: TFE's words for a refusal.

@@ -41,7 +41,7 @@ async def test_one_more_member_costs_the_same_in_a_large_group(lab_of, waits):
             costs.append(cost)
 
     small, large = costs
-    assert len(large.statements) == len(small.statements)
+    assert len(large.statements) <= len(small.statements)
     assert large.steps < 1.5 * small.steps
 
 
