@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak check lint format types pages lock clean
+.PHONY: help demo test compliance bench soak check lint format types pages lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(STAMP) ## relay, stand-in for TFE and a scripted IdP, live, in one proce
 
 test: $(STAMP) ## every test but the long ones
 	$(BIN)/pytest -q -n 2
+
+compliance: $(STAMP) ## a running relay against the clients and test suites of others; installs them first
+	$(BIN)/pytest -q -m compliance -n 2
 
 bench: $(STAMP) ## measurements; prints figures, asserts floors
 	$(BIN)/pytest -q -m bench -p no:randomly -s

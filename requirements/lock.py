@@ -4,7 +4,8 @@
 Run by `make lock`, inside a virtual environment that has pip-tools. The inputs are the tables of
 `pyproject.toml`, so that a dependency is named once. `runtime.txt` is what an image installs,
 `dev.txt` adds what tests and checks need; both hold the build backend, since the project itself
-is installed without build isolation. No index and no path of this machine is written.
+is installed without build isolation. The groups called `compliance-...` are resolved each by
+itself. No index and no path of this machine is written. Names of files as arguments: only those.
 """
 
 from __future__ import annotations
@@ -30,11 +31,15 @@ OPTIONS = (
 )
 
 
+APART = "compliance-"
+
+
 def wanted(project: dict[str, Any]) -> dict[str, list[str]]:
     """The requirements of each file, from the parsed `pyproject.toml`."""
     runtime = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
     groups = project["dependency-groups"]
-    return {"runtime": runtime, "dev": [*runtime, *groups["test"], *groups["check"]]}
+    apart = {name: found for name, found in groups.items() if name.startswith(APART)}
+    return {"runtime": runtime, "dev": [*runtime, *groups["test"], *groups["check"]], **apart}
 
 
 def lock(name: str, requirements: list[str], constraint: Path | None) -> Path:
@@ -50,10 +55,10 @@ def lock(name: str, requirements: list[str], constraint: Path | None) -> Path:
 
 
 def main() -> None:
-    """Lock the run-time first, and the rest without moving it."""
+    """Lock the run-time first, `dev` without moving it, and the others by themselves."""
     files = wanted(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8")))
-    runtime = lock("runtime", files["runtime"], None)
-    lock("dev", files["dev"], runtime)
+    for name in sys.argv[1:] or files:
+        lock(name, files[name], ROOT / "requirements" / "runtime.txt" if name == "dev" else None)
 
 
 if __name__ == "__main__":

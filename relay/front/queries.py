@@ -23,6 +23,7 @@ _MAX_START: Final = 2**31 - 1
 _MAX_PARAMETERS: Final = 100
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,20}")
 _MEMBERS: Final = ("members", f"{GROUP_SCHEMA}:members".lower())
+_DISPLAYS: Final = tuple(f"{name}.display" for name in _MEMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Query:
     def names_members(self) -> bool:
         """Whether the roster is asked for by name."""
         return any(_is_members(name) for name in self.attributes)
+
+    @property
+    def names_displays(self) -> bool:
+        """Whether the names of members are asked for (RFC 7643 section 7: returned on request)."""
+        return any(name.lower() in _DISPLAYS for name in self.attributes)
 
     @property
     def wants_members(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from relay.errors import Refused
 from relay.front.answers import Answer, found
 from relay.front.queries import Query, from_search
-from relay.front.render import rendered
+from relay.front.render import rendered, whole
 from relay.rules import filters
 from relay.rules.types import Kind
 from relay.rules.view import list_body
@@ -117,7 +117,7 @@ def _slice(found: list[Resource], query: Query) -> Page:
 
 def _predicate(parsed: filters.Filter, base_url: str) -> Callable[[Resource], bool]:
     def accepts(resource: Resource) -> bool:
-        return parsed.matches(rendered(resource, base_url))
+        return parsed.matches(whole(resource, base_url))
 
     return accepts
 

@@ -14,10 +14,20 @@ if TYPE_CHECKING:
 
 def rendered(resource: Resource, base_url: str, query: Query = PLAIN) -> JsonObject:
     """The body of a resource; its roster is in it if the directory gave one."""
+    body = _body(resource, base_url, displays=query.names_displays)
+    return select(body, query.attributes, query.excluded) if query.projects else body
+
+
+def whole(resource: Resource, base_url: str) -> JsonObject:
+    """All there is of a resource, as a filter sees it: what is returned on request included."""
+    return _body(resource, base_url, displays=True)
+
+
+def _body(resource: Resource, base_url: str, *, displays: bool) -> JsonObject:
     members = None
     if resource.members is not None:
         members = [(member.id, member.display) for member in resource.members]
-    body = resource_body(
+    return resource_body(
         resource.kind,
         resource.public_id,
         resource.shadow,
@@ -25,8 +35,8 @@ def rendered(resource: Resource, base_url: str, query: Query = PLAIN) -> JsonObj
         resource.modified,
         base_url,
         members,
+        displays=displays,
     )
-    return select(body, query.attributes, query.excluded) if query.projects else body
 
 
 def location_of(resource: Resource, base_url: str) -> str:

@@ -2,7 +2,7 @@
 
 What the body of an answer holds: the whole resource, as RFC 7644 sections 3.3 and 3.5 want it, or
 nothing: section 3.5.2 lets a PATCH be answered 204. A group of more than 100 members is, unless
-`attributes` names them: a roster of 1,000 is 166 kB, and senders make one PATCH a member. Every
+`attributes` names them: a roster of 1,000 is 150 kB, and senders make one PATCH a member. Every
 sender known takes a 204 there (`idp-dialects.md` section 2, rule 1).
 """
 

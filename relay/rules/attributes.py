@@ -54,6 +54,7 @@ class Attribute:
     required: bool = False
     case_exact: bool = False
     mutability: str = "readWrite"
+    returned: str = "default"
     unique: str = "none"
     canonical: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
@@ -144,7 +145,9 @@ _MEMBER_SUBS: Final = (
         mutability="immutable",
         references=("User",),
     ),
-    Attribute("display", "The user's `userName`.", mutability="readOnly"),
+    # Nobody reads it back, and clients that compare what they wrote with what they read would find
+    # a difference for ever (docs/decisions/0005).
+    Attribute("display", "The user's `userName`.", mutability="readOnly", returned="request"),
     Attribute("type", "`User`.", mutability="immutable", canonical=("User",)),
 )
 MEMBERS: Final = _complex("members", "The users in the group.", *_MEMBER_SUBS, multi=True)

@@ -112,7 +112,7 @@ def _described(attribute: Attribute) -> JsonObject:
         "description": attribute.description,
         "required": attribute.required,
         "mutability": attribute.mutability,
-        "returned": "default",
+        "returned": attribute.returned,
     }
     if attribute.type in _TEXTUAL:
         # RFC 7643 sections 2.3.6 and 2.3.7: binaries and references are always case-exact.

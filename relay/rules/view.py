@@ -28,6 +28,8 @@ def resource_body(
     modified: float,
     base_url: str,
     members: Sequence[tuple[str, str]] | None,
+    *,
+    displays: bool = False,
 ) -> JsonObject:
     """A resource as the IdP reads it.
 
@@ -39,13 +41,12 @@ def resource_body(
         modified: seconds since the epoch.
         base_url: of the SCIM root, without a trailing slash.
         members: `(public id, userName)` of each member; None leaves the roster out.
+        displays: each member carries its `display`, which is returned on request only.
     """
     body: JsonObject = {"schemas": shadow.get("schemas"), "id": public_id, **shadow}
     if members is not None and kind is Kind.GROUP:
-        users = f"{base_url}/Users/"
         body["members"] = [
-            {"value": member, "display": display, "$ref": users + member, "type": "User"}
-            for member, display in members
+            _member(member, display if displays else None, base_url) for member, display in members
         ]
     body["meta"] = {
         "resourceType": kind.value,
@@ -53,6 +54,17 @@ def resource_body(
         "lastModified": timestamp(modified),
         "location": f"{base_url}/{kind.plural}/{public_id}",
     }
+    return body
+
+
+def _member(public_id: str, display: str | None, base_url: str) -> JsonObject:
+    body: JsonObject = {
+        "value": public_id,
+        "$ref": f"{base_url}/Users/{public_id}",
+        "type": "User",
+    }
+    if display is not None:
+        body["display"] = display
     return body
 
 

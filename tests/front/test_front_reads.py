@@ -93,6 +93,31 @@ async def test_a_roster_is_read_only_to_be_shown(site: Site, query, shown):
     assert bool(site.directory.roster_reads) is shown
 
 
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("", {"value", "$ref", "type"}),
+        ("?attributes=members", {"value", "$ref", "type"}),
+        ("?attributes=members.display", {"display"}),
+        (f"?attributes=members.value,{GROUP_SCHEMA}:members.display", {"value", "display"}),
+    ],
+)
+async def test_the_names_of_members_are_shown_to_who_asks_for_them(site: Site, query, keys):
+    fill(site)
+
+    _, body = await site.send("GET", f"/Groups/g1{query}")
+
+    assert [set(member) for member in body["members"]] == [keys, keys]
+
+
+async def test_a_filter_sees_the_names_of_members(site: Site):
+    fill(site)
+
+    _, body = await site.send("GET", '/Groups?filter=members.display%20eq%20"name%20of%20u2"')
+
+    assert [one["id"] for one in body["Resources"]] == ["g1"]
+
+
 async def test_groups_are_found_by_a_member_though_the_roster_is_not_shown(site: Site):
     fill(site)
 

@@ -87,6 +87,17 @@ def test_names_are_declared_as_tfe_compares_them():
         )
 
 
+def test_the_name_of_a_member_is_declared_as_returned_on_request():
+    subs = {sub["name"]: sub for sub in declared(GROUP_SCHEMA)["members"]["subAttributes"]}
+
+    assert {name: sub["returned"] for name, sub in subs.items()} == {
+        "value": "default",
+        "$ref": "default",
+        "type": "default",
+        "display": "request",
+    }
+
+
 def test_groups_of_a_user_are_read_only():
     groups = declared(USER_SCHEMA)["groups"]
 

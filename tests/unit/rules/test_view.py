@@ -43,10 +43,15 @@ def test_a_user_reads_as_it_was_written_with_id_and_meta():
 
 
 def test_a_group_names_its_members():
-    member = {"value": "u1", "display": "al", "$ref": f"{BASE}/Users/u1", "type": "User"}
-
-    assert GROUP["members"] == [member]
+    assert GROUP["members"] == [{"value": "u1", "$ref": f"{BASE}/Users/u1", "type": "User"}]
     assert GROUP["meta"]["location"] == f"{BASE}/Groups/g1"
+
+
+def test_a_member_s_display_is_its_user_s_name():
+    shadow = {"schemas": [GROUP_SCHEMA]}
+    body = resource_body(Kind.GROUP, "g1", shadow, 0, 0, BASE, [("u1", "al")], displays=True)
+
+    assert [member["display"] for member in body["members"]] == ["al"]
 
 
 def test_a_roster_that_was_not_asked_for_is_left_out():

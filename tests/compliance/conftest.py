@@ -1,0 +1,49 @@
+"""What the compliance tests share: a quick stand-in, and programs of others."""
+
+from __future__ import annotations
+
+import pytest
+from environments import node_programs, python_programs
+from support.relays import relay_for
+
+from relay.simulator import RateLimit, SimulatorSettings, simulator
+
+QUICK = SimulatorSettings(limit=RateLimit(rate=200))
+MADE_UP = "{userName}@users.noreply.example.com"
+"""The test suites create users without an address, which TFE refuses."""
+UNGUARDED = {"max_deactivations": 0, "max_deletions": 0, "max_removals": 0}
+"""They delete all they made, which is what the guard would hold."""
+
+
+@pytest.fixture
+async def sim():
+    async with simulator(QUICK) as sim:
+        yield sim
+
+
+@pytest.fixture
+async def relay(sim, tmp_path):
+    """A relay that lets users without an address in, and whatever is deleted through."""
+    sections = {"target": {"rate": 100}, "users": {"missing_address": MADE_UP}, "guard": UNGUARDED}
+    async with relay_for(sim, tmp_path, **sections) as relay:
+        yield relay
+
+
+@pytest.fixture
+def base(relay):
+    return f"http://127.0.0.1:{relay.parts.port}/scim/v2"
+
+
+@pytest.fixture(scope="session")
+def scim2_cli():
+    return python_programs("scim2") / "scim2"
+
+
+@pytest.fixture(scope="session")
+def scim_sanity():
+    return python_programs("sanity") / "scim-sanity"
+
+
+@pytest.fixture(scope="session")
+def newman():
+    return node_programs("newman") / "newman"

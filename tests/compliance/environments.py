@@ -1,0 +1,102 @@
+"""Programs of others, each installed by itself in a cache folder, once for all test runs.
+
+The versions are those of `requirements/`, hashes included. A folder is made under a lock, since
+several workers may want it, and is used only if it carries the stamp that making it left last.
+Without a way to the package index the tests are skipped; any other failure is one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REQUIREMENTS = Path(__file__).parents[2] / "requirements"
+CACHE = Path(
+    os.environ.get("SCIM_RELAY_TEST_CACHE")
+    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfe-scim-relay"
+)
+PYTHON_INDEX = "https://pypi.org/simple"
+NODE_INDEX = "https://registry.npmjs.org"
+INSTALL_S = 540
+REACH_S = 10
+
+
+def python_programs(name: str) -> Path:
+    """The folder of the programs that `requirements/compliance-NAME.txt` installs."""
+    lock = REQUIREMENTS / f"compliance-{name}.txt"
+
+    def install(folder: Path) -> None:
+        _run([sys.executable, "-m", "venv", str(folder)], PYTHON_INDEX)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--require-hashes"]
+        _run([*pip, "-r", str(lock)], PYTHON_INDEX)
+
+    return _made(name, lock.read_bytes() + sys.version.encode(), install) / "bin"
+
+
+def node_programs(name: str) -> Path:
+    """The folder of the programs that `requirements/compliance-NAME/package-lock.json` installs."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip(f"{name} needs node and npm, which are not installed")
+    lock = REQUIREMENTS / f"compliance-{name}"
+
+    def install(folder: Path) -> None:
+        shutil.copytree(lock, folder)
+        _run([npm, "ci", "--prefix", str(folder), "--no-audit", "--no-fund"], NODE_INDEX)
+
+    content = (lock / "package-lock.json").read_bytes()
+    return _made(name, content, install) / "node_modules" / ".bin"
+
+
+def _made(name: str, content: bytes, install: Callable[[Path], None]) -> Path:
+    folder = CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+    stamp = folder / ".complete"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with _alone(folder.with_suffix(".lock")):
+        if not stamp.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            install(folder)
+            stamp.touch()
+    return folder
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _run(command: list[str], index: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+    if done.returncode == 0:
+        return
+    if not _reachable(index):
+        pytest.skip(f"{urlsplit(index).hostname} cannot be reached and {command[0]} found no cache")
+    pytest.fail(f"cannot install: {' '.join(command)}\n{done.stdout}\n{done.stderr}")
+
+
+def _reachable(index: str) -> bool:
+    """Whether this machine has a way to the package index, directly or by proxy."""
+    proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
+    place = urlsplit(proxy or index)
+    port = place.port or (443 if place.scheme == "https" else 80)
+    try:
+        socket.create_connection((place.hostname, port), REACH_S).close()
+    except OSError:
+        return False
+    return True
