@@ -32,6 +32,7 @@ class Arrival:
         authorization: the header, or None.
         content_type: the header without parameters, lower case; empty for none.
         request_id: the `X-Request-Id` header, or None.
+        user_agent: the `User-Agent` header, or None.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Arrival:
     authorization: str | None = None
     content_type: str = ""
     request_id: str | None = None
+    user_agent: str | None = None
 
     @property
     def is_provisioning(self) -> bool:
@@ -60,6 +62,7 @@ class Entry:
         path: behind the base path.
         query: its parameters.
         request_id: its `X-Request-Id`, or None.
+        user_agent: its `User-Agent`, or None.
         body_bytes: size of its body.
         body: the body itself, if the log keeps bodies.
         counted: the rate limit counted it.
@@ -76,6 +79,7 @@ class Entry:
     path: str
     query: dict[str, str]
     request_id: str | None
+    user_agent: str | None
     body_bytes: int
     body: str | None
     counted: bool
@@ -109,6 +113,7 @@ class RequestLog:
             path=arrival.path,
             query=arrival.query,
             request_id=arrival.request_id,
+            user_agent=arrival.user_agent,
             body_bytes=0,
             body=None,
             counted=arrival.is_provisioning,

@@ -72,13 +72,26 @@ async def simulator(
         OSError: the address is in use.
     """
     sim = Simulator(settings, clock=clock, ids=ids, rng=rng)
+    async with listening(sim):
+        yield sim
+
+
+@asynccontextmanager
+async def listening(sim: Simulator) -> AsyncIterator[None]:
+    """Listen for as long as the block lasts; again later, at the same port, with all it holds.
+
+    Between two blocks connections are refused, as during a restart of TFE.
+
+    Raises:
+        OSError: the address is in use.
+    """
     runner = web.AppRunner(_application(sim), access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, sim.settings.host, sim.settings.port)
+        site = web.TCPSite(runner, sim.settings.host, sim.port or sim.settings.port)
         await site.start()
         sim.port = runner.addresses[0][1]
-        yield sim
+        yield
     finally:
         sim.faults.clear()
         await runner.cleanup()
@@ -112,6 +125,7 @@ def _head(request: web.Request, base_length: int) -> Arrival:
         authorization=request.headers.get("Authorization"),
         content_type=request.content_type.lower() if "Content-Type" in request.headers else "",
         request_id=request.headers.get("X-Request-Id"),
+        user_agent=request.headers.get("User-Agent"),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from relay.app import Running, running
+from relay.ops.client import ask
 from relay.settings import load
 from support.idp import TOKEN, Idp
 
@@ -60,9 +61,14 @@ def settings_for(sim: Simulator, folder: Path, **sections: dict[str, Any]) -> Se
 class Relay:
     """A running relay with an IdP's client."""
 
-    def __init__(self, parts: Running, idp: Idp) -> None:
+    def __init__(self, parts: Running, idp: Idp, socket: Path) -> None:
         self.parts = parts
         self.idp = idp
+        self._socket = socket
+
+    async def status(self) -> dict[str, Any]:
+        """What `scim-relay status --json` shows."""
+        return await asked(self._socket, "status")
 
     @property
     def store(self) -> Any:
@@ -82,6 +88,10 @@ class Relay:
     async def held(self, name: str) -> None:
         """Wait until a hold stands."""
         await until(lambda: name in {hold.name.value for hold in self.parts.keeper.standing})
+
+    async def lifted(self, name: str) -> None:
+        """Wait until a hold does not stand."""
+        await until(lambda: name not in {hold.name.value for hold in self.parts.keeper.standing})
 
     async def free(self) -> None:
         """Wait until no hold stands."""
@@ -113,7 +123,7 @@ async def relay_for(
         running(settings) as parts,
         Idp(f"http://127.0.0.1:{parts.port}{settings.listen.base_path}") as idp,
     ):
-        relay = Relay(parts, idp)
+        relay = Relay(parts, idp, settings.control_socket)
         if not sim.access.paused:
             await relay.imported()
         yield relay
@@ -133,6 +143,11 @@ async def until(
             ):
                 return
             await asyncio.sleep(0.01)
+
+
+async def asked(socket: Path, route: str, **arguments: Any) -> Any:
+    """Ask the daemon on this control socket, as the commands do."""
+    return await ask(socket, route, arguments)
 
 
 async def typed(folder: Path, *words: str) -> tuple[int | None, str]:
@@ -193,6 +208,10 @@ class RelayProcess:
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}/scim/v2"
+
+    async def status(self) -> dict[str, Any]:
+        """What `scim-relay status --json` shows."""
+        return await asked(load(self.config).control_socket, "status")
 
     async def kill(self) -> None:
         """kill -9."""
