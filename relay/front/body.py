@@ -54,6 +54,8 @@ class BodyReader:
 
     async def _read(self, request: web.BaseRequest) -> bytes:
         try:
+            if request.content.is_eof():  # it came with the head: there is nothing to wait for
+                return await self._collect(request)
             async with asyncio.timeout(self._settings.body_deadline_s):
                 return await self._collect(request)
         except TimeoutError as error:

@@ -48,10 +48,11 @@ def resource_body(
         body["members"] = [
             _member(member, display if displays else None, base_url) for member, display in members
         ]
+    created_at = timestamp(created)
     body["meta"] = {
         "resourceType": kind.value,
-        "created": timestamp(created),
-        "lastModified": timestamp(modified),
+        "created": created_at,
+        "lastModified": created_at if modified == created else timestamp(modified),
         "location": f"{base_url}/{kind.plural}/{public_id}",
     }
     return body
@@ -70,8 +71,8 @@ def _member(public_id: str, display: str | None, base_url: str) -> JsonObject:
 
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC with milliseconds (RFC 7643 section 2.3.5)."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
 
 
 def list_body(total: int, start: int, resources: Sequence[JsonObject]) -> JsonObject:

@@ -206,5 +206,5 @@ def _soon(tx: Transaction, patience: int) -> bool:
     """Whether TFE's answer may come within the waiting time: no hold, few lanes ahead (A3)."""
     if tx.one("SELECT 1 FROM hold LIMIT 1") is not None:
         return False
-    ahead: int = tx.value("SELECT count(*) FROM (SELECT 1 FROM lane LIMIT ?)", (patience + 1,))
-    return ahead <= patience
+    # The lane of this very change is one of them.
+    return patience >= 0 and tx.one("SELECT 1 FROM lane LIMIT 1 OFFSET ?", (patience,)) is None

@@ -73,12 +73,13 @@ def _repeat(
 
 
 def _parked(tx: Transaction, kind: Kind, fields: Fields) -> ResourceRow | None:
-    row = tx.one(
-        f"SELECT {rows.COLUMNS} FROM resource WHERE kind = ?1 AND state = 'parked'"
-        " AND (name_key = ?2 OR external_id = ?3) ORDER BY name_key = ?2 DESC LIMIT 1",
+    row = tx.value(
+        "SELECT ifnull((SELECT id FROM resource WHERE kind = ?1 AND name_key = ?2"
+        " AND state = 'parked'), (SELECT id FROM resource WHERE kind = ?1 AND external_id = ?3"
+        " AND state = 'parked'))",
         (kind.value, fields.name.casefold(), fields.external_id),
     )
-    return None if row is None else ResourceRow(*row)
+    return None if row is None else rows.by_row(tx, row)
 
 
 def _note(tx: Transaction, resource: int) -> dict[str, object] | None:

@@ -95,11 +95,11 @@ def by_id(tx: Transaction, kind: Kind, identifier: str) -> ResourceRow | None:
 
 def live_by_name(tx: Transaction, kind: Kind, name: str) -> ResourceRow | None:
     """The live resource that holds a name, compared without regard to case."""
-    row = tx.one(
-        f"SELECT {COLUMNS} FROM resource WHERE kind = ? AND name_key = ? AND state = 'live'",
+    row = tx.value(
+        "SELECT id FROM resource WHERE kind = ? AND name_key = ? AND state = 'live'",
         (kind.value, name.casefold()),
     )
-    return None if row is None else ResourceRow(*row)
+    return None if row is None else by_row(tx, row)
 
 
 SET_FIELD: Final = {
