@@ -11,11 +11,11 @@ from relay.rules.types import Field, Fields, JsonObject, Kind, Write
 from relay.store import accepting, effects, naming, rosters, rows, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted
-from relay.store.rows import ResourceRow
 from relay.store.transaction import Transaction, from_json, to_json
 
 if TYPE_CHECKING:
     from relay.store.accepting import Accepting, AcceptRules
+    from relay.store.rows import ResourceRow
 
 
 def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
