@@ -22,6 +22,7 @@ _ALL: Final = -1  # Ping's spelling of "as many as you give"
 _MAX_START: Final = 2**31 - 1
 _MAX_PARAMETERS: Final = 100
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,20}")
+_SELECTOR: Final = re.compile(r"\[[^\]]*\]")
 _MEMBERS: Final = ("members", f"{GROUP_SCHEMA}:members".lower())
 _DISPLAYS: Final = tuple(f"{name}.display" for name in _MEMBERS)
 
@@ -96,7 +97,7 @@ def from_url(raw: str, max_page: int) -> Query:
         filter=given.get("filter", "").strip() or None,
         start=_start(given.get("startindex")),
         count=_count(given.get("count"), max_page),
-        attributes=_names(given.get("attributes")),
+        attributes=_wanted(given.get("attributes")),
         excluded=_names(given.get("excludedattributes")),
     )
 
@@ -115,7 +116,7 @@ def from_search(body: JsonObject, max_page: int) -> Query:
         filter=(text or "").strip() or None,
         start=_start(given.get("startindex")),
         count=_count(given.get("count"), max_page),
-        attributes=_names(given.get("attributes")),
+        attributes=_wanted(given.get("attributes")),
         excluded=_names(given.get("excludedattributes")),
     )
 
@@ -149,6 +150,17 @@ def _whole(value: Json, default: int) -> int:
 
 
 def _names(value: Json) -> tuple[str, ...]:
+    return tuple(name for part in _text(value).split(",") if (name := part.strip()))
+
+
+def _wanted(value: Json) -> tuple[str, ...]:
+    """Names of attributes; a filter behind one is left away, so that it selects the whole.
+
+    RFC 7644 section 3.10 has no filter there, Microsoft's collection does.
+    """
+    return _names(_SELECTOR.sub("", _text(value)))
+
+
+def _text(value: Json) -> str:
     items = value if isinstance(value, list) else [value]
-    texts = ",".join(item for item in items if isinstance(item, str))
-    return tuple(name for part in texts.split(",") if (name := part.strip()))
+    return ",".join(item for item in items if isinstance(item, str))

@@ -69,21 +69,24 @@ PROVISIONING: Final = frozenset({Endpoint.COLLECTION, Endpoint.RESOURCE, Endpoin
 
 _UNKNOWN: Final = Route(Endpoint.UNKNOWN)
 _TOP: Final = {
-    "Users": Route(Endpoint.COLLECTION, Kind.USER),
-    "Groups": Route(Endpoint.COLLECTION, Kind.GROUP),
+    "users": Route(Endpoint.COLLECTION, Kind.USER),
+    "groups": Route(Endpoint.COLLECTION, Kind.GROUP),
     # authentik's sfdc mode asks for the plural (idp-dialects section 7)
-    "ServiceProviderConfig": Route(Endpoint.CONFIG),
-    "ServiceProviderConfigs": Route(Endpoint.CONFIG),
-    "ResourceTypes": Route(Endpoint.RESOURCE_TYPES),
-    "Schemas": Route(Endpoint.SCHEMAS),
+    "serviceproviderconfig": Route(Endpoint.CONFIG),
+    "serviceproviderconfigs": Route(Endpoint.CONFIG),
+    "resourcetypes": Route(Endpoint.RESOURCE_TYPES),
+    "schemas": Route(Endpoint.SCHEMAS),
     ".search": Route(Endpoint.SEARCH),
-    "Bulk": Route(Endpoint.NOT_BUILT),
-    "Me": Route(Endpoint.NOT_BUILT),
+    "bulk": Route(Endpoint.NOT_BUILT),
+    "me": Route(Endpoint.NOT_BUILT),
 }
 
 
 def resolve(raw_path: str, base_path: str) -> Route:
     """The route of a path as on the wire; a slash too many means nothing.
+
+    Endpoints are found in any letter case (Microsoft's own collection asks for `/users`), ids are
+    not: they are opaque.
 
     Args:
         raw_path: percent-encoded.
@@ -93,9 +96,9 @@ def resolve(raw_path: str, base_path: str) -> Route:
         return _UNKNOWN
     match [part for part in raw_path[len(base_path) :].split("/") if part]:
         case [name]:
-            return _TOP.get(name, _UNKNOWN)
+            return _TOP.get(name.lower(), _UNKNOWN)
         case [name, last]:
-            return _below(_TOP.get(name, _UNKNOWN), last)
+            return _below(_TOP.get(name.lower(), _UNKNOWN), last)
     return _UNKNOWN
 
 

@@ -27,7 +27,7 @@ SCHEMA_SCHEMA: Final = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 MAX_PAYLOAD_BYTES: Final = 1_048_576
 
 _DESCRIBED: Final[tuple[tuple[str, str, str, tuple[Attribute, ...]], ...]] = (
-    (schema_of(Kind.USER), "User", "User account", USER_ATTRIBUTES),
+    (schema_of(Kind.USER), "User", "User Account", USER_ATTRIBUTES),
     (ENTERPRISE_SCHEMA, "EnterpriseUser", "Enterprise user", ENTERPRISE_ATTRIBUTES),
     (schema_of(Kind.GROUP), "Group", "Group of users", GROUP_ATTRIBUTES),
 )
@@ -76,7 +76,7 @@ def _resource_type(kind: Kind, base_url: str) -> JsonObject:
         "schemas": [RESOURCE_TYPE_SCHEMA],
         "id": kind.value,
         "name": kind.value,
-        "description": "User account" if kind is Kind.USER else "Group of users",
+        "description": "User Account" if kind is Kind.USER else "Group of users",
         "endpoint": f"/{kind.plural}",
         "schema": schema_of(kind),
         "meta": {

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from relay.errors import Refused
@@ -83,6 +85,22 @@ def test_too_many_parameters_are_refused():
 )
 def test_a_roster_is_read_only_if_the_answer_shows_it(attributes, excluded, wanted):
     assert Query(attributes=attributes, excluded=excluded).wants_members is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('emails[type eq "work"]', ("emails",)),
+        ('emails[type eq "a,b"].value, userName', ("emails.value", "userName")),
+        ("emails[", ("emails[",)),
+    ],
+)
+def test_a_filter_behind_a_wanted_attribute_selects_the_whole_attribute(text, names):
+    assert from_url(f"attributes={quote(text)}", 200).attributes == names
+
+
+def test_a_filter_behind_an_excluded_attribute_excludes_nothing_more():
+    assert from_url("excludedAttributes=emails[value pr]", 200).excluded == ("emails[value pr]",)
 
 
 def test_a_search_body_is_read_like_an_url():
