@@ -105,4 +105,9 @@ def _connection(connection: ConnectionSettings) -> Connection:
                 [f"connections.token_file: cannot read {connection.token_file}: {error}"]
             ) from error
         hashes = ("sha256:" + hashlib.sha256(token.encode()).hexdigest(),)
-    return Connection(connection.name, tuple(hashes), AnswerMode(connection.answer))
+    return Connection(
+        connection.name,
+        tuple(hashes),
+        AnswerMode(connection.answer),
+        connection.declare_password,
+    )

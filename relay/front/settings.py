@@ -33,11 +33,13 @@ class Connection:
         name: its name in metrics, logs and the audit trail.
         token_hashes: `sha256:` and 64 hex digits each; all of them are live (S2).
         answer: whose word it is given.
+        declare_password: `/Schemas` has a `password` for it, which goes nowhere.
     """
 
     name: str
     token_hashes: tuple[str, ...]
     answer: AnswerMode = AnswerMode.DIRECTORY
+    declare_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)

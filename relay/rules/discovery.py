@@ -31,6 +31,9 @@ _DESCRIBED: Final[tuple[tuple[str, str, str, tuple[Attribute, ...]], ...]] = (
     (ENTERPRISE_SCHEMA, "EnterpriseUser", "Enterprise user", ENTERPRISE_ATTRIBUTES),
     (schema_of(Kind.GROUP), "Group", "Group of users", GROUP_ATTRIBUTES),
 )
+_PASSWORD: Final = Attribute(
+    "password", "Dropped unread.", mutability="writeOnly", returned="never"
+)
 _COMPARED_BY_CASE: Final = frozenset({Type.REFERENCE, Type.BINARY})
 _TEXTUAL: Final = frozenset({Type.STRING, Type.REFERENCE, Type.BINARY})
 
@@ -89,19 +92,29 @@ def _resource_type(kind: Kind, base_url: str) -> JsonObject:
     return body
 
 
-def schemas(base_url: str) -> list[JsonObject]:
-    """The schemas of users, their enterprise extension, and groups (RFC 7643 section 7)."""
-    return [
-        {
-            "schemas": [SCHEMA_SCHEMA],
-            "id": urn,
-            "name": name,
-            "description": description,
-            "attributes": [_described(attribute) for attribute in attributes],
-            "meta": {"resourceType": "Schema", "location": f"{base_url}/Schemas/{urn}"},
-        }
-        for urn, name, description, attributes in _DESCRIBED
-    ]
+def schemas(base_url: str, *, password: bool = False) -> list[JsonObject]:
+    """The schemas of users, their enterprise extension, and groups (RFC 7643 section 7).
+
+    Args:
+        base_url: of the SCIM root, without a trailing slash.
+        password: users are said to have one, for clients that build their models from this and
+            cannot but send it (docs/decisions/0006).
+    """
+    user = schema_of(Kind.USER)
+    described: list[JsonObject] = []
+    for urn, name, description, attributes in _DESCRIBED:
+        declared = (*attributes, _PASSWORD) if password and urn == user else attributes
+        described.append(
+            {
+                "schemas": [SCHEMA_SCHEMA],
+                "id": urn,
+                "name": name,
+                "description": description,
+                "attributes": [_described(attribute) for attribute in declared],
+                "meta": {"resourceType": "Schema", "location": f"{base_url}/Schemas/{urn}"},
+            }
+        )
+    return described
 
 
 def _described(attribute: Attribute) -> JsonObject:

@@ -101,6 +101,9 @@ class Connection(Section):
     scope: Annotated[Literal["all", "own"], not_built("own")] = key(
         "all", "`all`: may change every resource. `own` is not built yet and refused."
     )
+    declare_password: bool = key(
+        False, "`/Schemas` declares `password` (canaille needs it); it is dropped all the same."
+    )
 
     @model_validator(mode="after")
     def _has_one_token(self) -> Self:

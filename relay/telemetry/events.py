@@ -75,7 +75,9 @@ FIELDS: Final[dict[str, Event]] = {
         ("connection", "route", "status", "source", "answer_s"),
     ),
     CHANGE_ACCEPTED: Event(
-        "debug", "A change is on disk.", ("connection", "change", "verb", "kind", "resource")
+        "debug",
+        "A change is on disk; `dropped` names the attributes of it that are not kept.",
+        ("connection", "change", "verb", "kind", "resource", "dropped"),
     ),
     ATTEMPT_SETTLED: Event(
         "info",

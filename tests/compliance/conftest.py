@@ -45,5 +45,10 @@ def scim_sanity():
 
 
 @pytest.fixture(scope="session")
+def canaille_python():
+    return python_programs("canaille") / "python"
+
+
+@pytest.fixture(scope="session")
 def newman():
     return node_programs("newman") / "newman"

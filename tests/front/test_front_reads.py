@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from front_fakes import Site, running
+from front_fakes import CONNECTIONS, TOKEN, Site, running, token_hash
 
+from relay.front.settings import Connection
 from relay.rules.types import Kind
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -253,8 +254,22 @@ async def test_a_host_that_is_none_is_not_quoted(site: Site):
     assert body["meta"]["location"] == "http://localhost/scim/v2/Users/u1"
 
 
+async def test_a_password_is_declared_to_the_connection_that_cannot_do_without_and_to_no_other():
+    canaille = Connection("canaille", (token_hash("c-token"),), declare_password=True)
+    async with running(connections=(*CONNECTIONS, canaille)) as site:
+        answers = [
+            await site.send("GET", f"/Schemas/{USER_SCHEMA}", token=token)
+            for token in (TOKEN, "c-token", TOKEN)
+        ]
+
+    declared = [
+        "password" in {attribute["name"] for attribute in body["attributes"]} for _, body in answers
+    ]
+    assert declared == [False, True, False]
+
+
 async def test_many_hosts_do_not_fill_the_memory(site: Site):
     for number in range(40):
         await site.send("GET", "/Schemas", headers={"Host": f"h{number}"})
 
-    assert len(site.front._documents._by_base) <= 16
+    assert len(site.front._documents._by_client) <= 16

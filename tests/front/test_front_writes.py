@@ -6,11 +6,13 @@ from dataclasses import replace
 import orjson
 import pytest
 from front_fakes import STRICT_TOKEN, TOKEN, Site, running
+from structlog.testing import capture_logs
 
 from relay.errors import Unavailable
 from relay.front.writes import PATCH_MEMBERS
 from relay.rules.types import Kind
 from relay.store.records import ChangeState, Settlement
+from relay.telemetry import events
 
 USER = {
     "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
@@ -54,6 +56,15 @@ async def test_a_creation_is_201_with_location_and_what_was_written(site: Site):
     assert body["emails"] == USER["emails"]
     assert site.directory.answered_changes == [1]
     assert ("POST /Users", 201, "directory") in site.metrics.observed
+
+
+async def test_the_log_names_what_is_not_kept_and_never_its_value(site: Site):
+    with capture_logs() as lines:
+        await site.send("POST", "/Users", json={**USER, "password": "s3cret", "shoeSize": 44})
+
+    accepted = [line for line in lines if line["event"] == events.CHANGE_ACCEPTED]
+    assert [line["dropped"] for line in accepted] == [["schemas", "password", "shoeSize"]]
+    assert "s3cret" not in repr(lines)
 
 
 async def test_a_duplicate_is_409_uniqueness(site: Site):

@@ -62,6 +62,18 @@ def test_a_password_is_declared_nowhere():
     assert "password" not in repr(schemas(BASE)).lower()
 
 
+def test_a_password_is_declared_write_only_and_never_returned_to_who_cannot_do_without():
+    user, *others = schemas(BASE, password=True)
+    password = user["attributes"].pop()
+
+    assert (password["name"], password["mutability"], password["returned"]) == (
+        "password",
+        "writeOnly",
+        "never",
+    )
+    assert [user, *others] == schemas(BASE)
+
+
 def test_all_that_the_shadow_keeps_is_declared():
     body = dict.fromkeys(("userName", "title", "nickName", "password", "colour", "locale"), "x")
     body |= {
