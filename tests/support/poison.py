@@ -40,7 +40,7 @@ class PoisonedPlayer(GuardedPlayer):
         before = self.world.target.sent
         await self.world.pass_time(1800.0)
         lanes = sum((await self.world.store.snapshot()).lanes.values())
-        assert self.world.target.sent - before <= 16 * (lanes + 1)
+        assert self.world.target.sent - before <= 60 * (lanes + 1)
 
     async def poison(self, body: str, status: int, method: str | None) -> None:
         """From now on TFE refuses every write whose body has this text."""
