@@ -49,7 +49,7 @@ class Completer:
         Raises:
             Unavailable: TFE cannot be asked, or the list would not be whole.
         """
-        if query.equals is None:
+        if query.equals is None or query.equals[0] == "members.value":
             self.require_whole()
         page = await self._directory.list(kind, query)
         if page.total or query.equals is None or not self.needed:

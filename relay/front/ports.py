@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from relay.rules.types import JsonObject, Kind, Write
     from relay.store.records import Accepted, ListQuery, Page, Resource, Settlement
@@ -98,6 +98,9 @@ class Directory(Protocol):
     def list(self, kind: Kind, query: ListQuery, /) -> Awaitable[Page]:
         """A page of all, or of what an indexed equality finds."""
         ...
+
+    def public_ids(self, ids: Collection[str], /) -> Awaitable[Mapping[str, str]]:
+        """The public ids of what these ids name; unknown ones are left out."""
 
     def scan(
         self, kind: Kind, predicate: Callable[[Resource], bool], query: ListQuery, /

@@ -10,6 +10,7 @@ from relay.front.answers import Answer, found
 from relay.front.queries import Query, from_search
 from relay.front.render import rendered, whole
 from relay.rules import filters
+from relay.rules.filter_ids import ids_of, with_public_ids
 from relay.rules.types import Kind
 from relay.rules.view import list_body
 from relay.store.records import ListQuery, Page, Resource
@@ -99,6 +100,8 @@ class Reads:
         """What no index answers alone; the roster is read if the filter or the answer needs it."""
         kind, text = parsed.kind, query.filter or ""
         members = kind is Kind.GROUP and (query.wants_members or "members" in text.lower())
+        if ids := ids_of(parsed):
+            parsed = with_public_ids(parsed, await self._directory.public_ids(ids))
         accepts = _predicate(parsed, base_url)
         if parsed.narrowed_by is not None:
             few = ListQuery(parsed.narrowed_by, 1, self._max_page, members)

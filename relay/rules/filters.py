@@ -44,6 +44,8 @@ _INDEXED: Final[dict[Kind, dict[tuple[str, ...], str]]] = {
         ("id",): "id",
         ("displayName",): "displayName",
         ("externalId",): "externalId",
+        ("members",): "members.value",
+        ("members", "value"): "members.value",
     },
 }
 _UNKNOWN: Final = Attribute("", "")
@@ -70,7 +72,7 @@ class Filter:
         kind: of which resources.
         node: its tree.
         lookup: `(key, value)` if an index answers the whole filter, else None. Keys: `id`,
-            `userName`, `displayName`, `externalId`, `emails.value`.
+            `userName`, `displayName`, `externalId`, `emails.value`, `members.value`.
         narrowed_by: `(key, value)` that every match must satisfy, so that an index can propose
             what `matches` then decides; equal to `lookup` where that is given.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import KEY_OF, EffectState, Key, revokes, shadow_attribute
 from relay.rules.types import Field, Kind
-from relay.store import effects, guard, joining, lanes, removing, rosters, rows
+from relay.store import answering, effects, guard, joining, lanes, removing, rosters, rows
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
         _open(tx, resource, Key.EXISTS, base=True, revoking=True)
     if resource.type is Kind.GROUP and found.members is not None:
         _confirm_roster(tx, resource, found.members)
-    effects.settle_changes(tx, row)
+    answering.by_target(tx, row, effects.settle_changes(tx, row), created=not before.c_exists)
     guard.review_losses(tx, resource, _connection_of(tx, resource.last_change))
     if not before.c_exists:
         joining.join(tx, row)

@@ -42,3 +42,18 @@ def by_nobody(tx: Transaction, change: int) -> None:
 def written(tx: Transaction, change: int) -> None:
     """The answer was wholly written."""
     tx.run("UPDATE change SET answered = 1 WHERE id = ?", (change,))
+
+
+def by_target(tx: Transaction, resource: int, done: list[int], *, created: bool) -> None:
+    """Tell clients that still wait: TFE has it, and its id is the resource's public one (A2)."""
+    for change in done:
+        if not tx.run(
+            "UPDATE change SET answered_by = 'target' WHERE id = ? AND answered_by IS NULL",
+            (change,),
+        ):
+            continue
+        if created and tx.value("SELECT verb FROM change WHERE id = ?", (change,)) == "create":
+            tx.run("UPDATE resource SET public_id = target_id WHERE id = ?", (resource,))
+        row = rows.by_row(tx, resource)
+        view = settled_view(tx, row)
+        tx.outbox.settled.append((change, Settlement(ChangeState.DELIVERED, view)))

@@ -9,10 +9,8 @@ from relay.rules.effects import (
     Key,
 )
 from relay.rules.types import Fields
-from relay.store import adopting, effects, joining, rosters, rows
+from relay.store import adopting, answering, effects, joining, rosters, rows
 from relay.store.parking import Refusal, own_keys, refuse
-from relay.store.reading import settled_view
-from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, to_json
 
 if TYPE_CHECKING:
@@ -43,7 +41,9 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
     _close_members(tx, claim)
     if claim.removes:
         rosters.room_made(tx, claim.resource)
-    _answer(tx, claim.resource, effects.settle_changes(tx, claim.resource), created=created)
+    answering.by_target(
+        tx, claim.resource, effects.settle_changes(tx, claim.resource), created=created
+    )
     if created:
         joining.join(tx, claim.resource)
     adopting.wake_names(tx, claim.resource)
@@ -55,7 +55,7 @@ def _deleted(tx: Transaction, resource: ResourceRow) -> None:
         (resource.id,),
     )
     adopting.absent(tx, resource.id)
-    _answer(tx, resource.id, [change for (change,) in waiting], created=False)
+    answering.by_target(tx, resource.id, [change for (change,) in waiting], created=False)
 
 
 def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim) -> None:
@@ -116,18 +116,3 @@ def _close_members(tx: Transaction, claim: Claim) -> None:
                 rosters.forget_absent(tx, claim.resource, user)
             else:
                 _reopen(tx, claim, user, to_json(value))
-
-
-def _answer(tx: Transaction, resource: int, done: list[int], *, created: bool) -> None:
-    """Tell clients that still wait: TFE has it, and its id is the resource's public one (A2)."""
-    for change in done:
-        if not tx.run(
-            "UPDATE change SET answered_by = 'target' WHERE id = ? AND answered_by IS NULL",
-            (change,),
-        ):
-            continue
-        if created and tx.value("SELECT verb FROM change WHERE id = ?", (change,)) == "create":
-            tx.run("UPDATE resource SET public_id = target_id WHERE id = ?", (resource,))
-        row = rows.by_row(tx, resource)
-        view = settled_view(tx, row)
-        tx.outbox.settled.append((change, Settlement(ChangeState.DELIVERED, view)))

@@ -32,7 +32,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     holder = rows.live_by_name(tx, write.kind, fields.name)
     twin = None if holder is None else _unanswered_twin(tx, holder, digest)
     if twin is not None:
-        return _repeat(tx, *twin, request.most_members)
+        return _repeat(tx, *twin, request)
     naming.refuse_held_name(write.kind, fields.name, holder, rules.profile)
     parked = _parked(tx, write.kind, fields)
     if parked is not None:
@@ -65,11 +65,12 @@ def _unanswered_twin(
 
 
 def _repeat(
-    tx: Transaction, resource: ResourceRow, change: int, waiting: bool, most_members: int
+    tx: Transaction, resource: ResourceRow, change: int, waiting: bool, request: Accepting
 ) -> Accepted:
+    """The first answer again; a strict client still hears of no success before TFE has it."""
     tx.audit("repeated", resource.kind, change=change, resource=resource.id)
-    view = resource_view(tx, resource, members=resource.size <= most_members)
-    return Accepted(change, view, repeat=True, wait=waiting)
+    view = resource_view(tx, resource, members=resource.size <= request.most_members)
+    return Accepted(change, view, repeat=True, wait=waiting or request.strict)
 
 
 def _parked(tx: Transaction, kind: Kind, fields: Fields) -> ResourceRow | None:

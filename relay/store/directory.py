@@ -13,7 +13,7 @@ from relay.store import accepting, answering, parking, reading
 from relay.store.accepting import Accepting, AcceptRules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from relay.rules.types import JsonObject, Kind, Write
     from relay.store.executor import Reader, Writer
@@ -150,6 +150,10 @@ class Directory:
         return await self._reader.submit(
             lambda connection: reading.list_page(connection, kind, query)
         )
+
+    async def public_ids(self, ids: Collection[str]) -> Mapping[str, str]:
+        """The public ids of what these ids name."""
+        return await self._reader.submit(lambda connection: reading.public_ids(connection, ids))
 
     async def scan(self, kind: Kind, matches: Callable[[Resource], bool], query: ListQuery) -> Page:
         """A page of what a predicate picks.

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 from relay.errors import Refused
 from relay.rules.effects import Key
 from relay.rules.types import Kind
-from relay.store import dependents, effects, lanes, merging, parking, removing, returning, rows
+from relay.store import (
+    adopting,
+    dependents,
+    effects,
+    lanes,
+    merging,
+    parking,
+    removing,
+    returning,
+    rows,
+)
 from relay.store.parking import Refusal
 from relay.store.records import ChangeState
 from relay.store.transaction import from_json
@@ -84,6 +94,7 @@ def _undo(
     effects.settle_changes(tx, resource.id)
     dependents.park(tx, resource.id)
     lanes.renew(tx, rows.by_row(tx, resource.id))
+    adopting.wake_names(tx, resource.id)
 
 
 def _return(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:

@@ -13,7 +13,7 @@ from relay.store.records import SHORT_ROSTER, ListQuery, Member, Page, Resource
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from relay.store.engine import Connection
     from relay.store.rows import ResourceRow
@@ -26,6 +26,8 @@ LOOKUP: Final = {
     "displayName": "name_key = ?",
     "externalId": "external_id = ?",
     "emails.value": "email = ?",
+    "members.value": "id IN (SELECT m.group_id FROM alias a JOIN member m ON m.user_id = a.resource"
+    " WHERE a.id = ? AND m.desired = 1)",
 }
 FOLDED: Final = frozenset({"userName", "displayName"})
 NAME_KEYS: Final = {Kind.USER: "userName", Kind.GROUP: "displayName"}
@@ -110,6 +112,17 @@ def _condition(kind: Kind, key: str, value: str) -> tuple[str | None, str]:
     if key == "emails.value":
         return ("email = ? COLLATE NOCASE" if kind is Kind.USER else None), value
     return LOOKUP[key], value.casefold() if key in FOLDED else value
+
+
+def public_ids(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """The public id of each resource that one of these ids names; unknown ones are left out."""
+    marks = ",".join("?" * len(ids))
+    rows = connection.execute(
+        "SELECT a.id, r.public_id FROM alias a JOIN resource r ON r.id = a.resource"
+        f" WHERE a.id IN ({marks})",
+        tuple(ids),
+    )
+    return dict(rows.fetchall())
 
 
 def scan(

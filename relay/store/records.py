@@ -97,8 +97,8 @@ class ListQuery:
 
     Attributes:
         equals: `(key, value)` for a look-up that has an index; key is one of `id`, `userName`,
-            `displayName`, `externalId`, `emails.value`; None for none. Names and addresses
-            compare without regard to case, ids exactly.
+            `displayName`, `externalId`, `emails.value`, `members.value`; None for none. Names and
+            addresses compare without regard to case, ids exactly.
         start: 1-based index of the first result.
         count: results wanted, already capped; 0 asks for the total only.
         members: whether groups carry their rosters.

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from relay.rules.effects import Key
-from relay.store import effects, guard, lanes, ledger, merging, parking, returning, rows
+from relay.store import (
+    adopting,
+    dependents,
+    effects,
+    guard,
+    lanes,
+    ledger,
+    merging,
+    parking,
+    returning,
+    rows,
+)
 from relay.store.parking import Refusal
 from relay.store.records import ChangeState
 from relay.store.transaction import from_json
@@ -156,6 +167,7 @@ def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
         returning.return_to(tx, rows.by_row(tx, row), effect, None)
     _drop(tx, row, keys, refusal)
     effects.settle_changes(tx, row)
+    dependents.park(tx, row)
 
 
 def _drop(tx: Transaction, row: int, keys: Iterable[int], refusal: Refusal) -> None:
@@ -179,6 +191,7 @@ def _drop(tx: Transaction, row: int, keys: Iterable[int], refusal: Refusal) -> N
 def _after(tx: Transaction, resources: Iterable[int]) -> None:
     for resource in resources:
         lanes.renew(tx, rows.by_row(tx, resource))
+        adopting.wake_names(tx, resource)
     guard.end_trips(tx)
     tx.outbox.work = True
 

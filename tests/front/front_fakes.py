@@ -31,7 +31,7 @@ from relay.store.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection
 
     from relay.front.guard import ConnectionGuard
 
@@ -130,6 +130,9 @@ class FakeDirectory:
         self._fail()
         return self._page(kind, lambda resource: _equals(resource, query.equals), query)
 
+    async def public_ids(self, ids: Collection[str], /) -> dict[str, str]:
+        return {}
+
     async def scan(
         self, kind: Kind, predicate: Callable[[Resource], bool], query: ListQuery, /
     ) -> Page:
@@ -215,6 +218,8 @@ def _equals(resource: Resource, equals: tuple[str, str] | None) -> bool:
             return True
         case ("id", value):
             return resource.public_id == value
+        case ("members.value", value):
+            return value in {member.id for member in resource.members or ()}
         case ("externalId", value):
             return resource.shadow.get("externalId") == value
         case (name, value):

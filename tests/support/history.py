@@ -283,7 +283,8 @@ class Player:
         first, second = one.name, other.name
         for entry, name in ((one, f"{first}-tmp"), (other, first), (one, second)):
             operation = {"op": "replace", "path": kind.name_attribute, "value": name}
-            assert await self._patch(kind, entry, operation)
+            if not await self._patch(kind, entry, operation):
+                return
             entry.name = name
 
     async def add_members(self, which: int, members: tuple[int, ...]) -> None:

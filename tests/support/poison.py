@@ -39,7 +39,7 @@ class PoisonedPlayer(GuardedPlayer):
         await self.world.pass_time(7200.0)
         before = self.world.target.sent
         await self.world.pass_time(1800.0)
-        lanes = sum((await self.world.store.snapshot()).lanes.values())
+        lanes = await self.world.store.run(lambda tx: tx.value("SELECT count(*) FROM lane"))
         assert self.world.target.sent - before <= 60 * (lanes + 1)
 
     async def poison(self, body: str, status: int, method: str | None) -> None:
