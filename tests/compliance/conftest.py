@@ -50,5 +50,15 @@ def canaille_python():
 
 
 @pytest.fixture(scope="session")
+def scim_sim():
+    return python_programs("scim-sim") / "scim-sim"
+
+
+@pytest.fixture(scope="session")
+def scim2_server():
+    return python_programs("target") / "scim2-server"
+
+
+@pytest.fixture(scope="session")
 def newman():
     return node_programs("newman") / "newman"

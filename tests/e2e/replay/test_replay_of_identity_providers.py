@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from recorded import FILES, Sender, accepted_statuses, lines_of, refusals
+from support.recorded import FILES, Sender, accepted_statuses, lines_of, refusals
 from support.relays import relay_for
 
 from relay.simulator import RateLimit, SimulatorSettings, simulator

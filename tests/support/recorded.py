@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from support.idp import TOKEN, Reply
 from yarl import URL
+
+from support.idp import TOKEN, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import aiohttp
-    from support.relays import Relay
 
     from relay.simulator.server import Simulator
+    from support.relays import Relay
 
-FOLDER = Path(__file__).parents[2] / "fixtures" / "idp"
+FOLDER = Path(__file__).parents[1] / "fixtures" / "idp"
 FILES = sorted(FOLDER.glob("*.jsonl"))
 
 
