@@ -62,6 +62,10 @@ class Accounts:
         account = self._accounts[username]
         self._put(replace(account, scim_id=None, suspended=suspend or account.suspended))
 
+    def suspend(self, username: str, *, suspended: bool) -> None:
+        """An administrator suspends a manual user, or lets them in again."""
+        self._put(replace(self._accounts[username], suspended=suspended))
+
     def _put(self, account: Account) -> None:
         before = self._accounts.get(account.username)
         if before is not None:

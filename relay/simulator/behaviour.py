@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from relay.rules.contract import TFE, TargetProfile
+from relay.simulator.admin.budgets import AdminLimits
 
 
 class Window(StrEnum):
@@ -101,6 +102,7 @@ class SimulatorSettings:
         base_path: where SCIM lives, without a slash at the end.
         token: the first SCIM token; None mints one.
         limit: the rate limit.
+        admin_limits: the budgets of the admin API.
         latency: thinking time.
         paused: start paused.
         keep_bodies: the request log keeps bodies.
@@ -112,6 +114,7 @@ class SimulatorSettings:
     base_path: str = "/scim/v2"
     token: str | None = None
     limit: RateLimit = field(default_factory=RateLimit)
+    admin_limits: AdminLimits = field(default_factory=AdminLimits)
     latency: Latency = field(default_factory=Latency)
     paused: bool = False
     keep_bodies: bool = False

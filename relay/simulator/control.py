@@ -15,6 +15,7 @@ from aiohttp import web
 
 from relay.rules.types import Json, JsonObject
 from relay.simulator import orders
+from relay.simulator.admin import orders as site_orders
 from relay.simulator.errors import ScimError
 from relay.simulator.tfe import Tfe
 from relay.simulator.wire import group_json, parse_object, user_json
@@ -37,6 +38,14 @@ _ORDERS: dict[str, Order] = {
     "faults": orders.add_fault,
     "wipe": orders.wipe,
     "seed": orders.seed,
+    "admin-token": site_orders.admin_token,
+    "organizations": site_orders.organizations,
+    "teams": site_orders.teams,
+    "links": site_orders.links,
+    "site-admin-group": site_orders.site_admin_group,
+    "saml": site_orders.saml,
+    "version": site_orders.version,
+    "admin-limit": site_orders.admin_limit,
 }
 
 
@@ -56,12 +65,14 @@ def add_control(app: web.Application, tfe: Tfe) -> None:
 
 
 def dump(tfe: Tfe) -> JsonObject:
-    """Everything TFE holds: SCIM users and groups as it would return them, and its accounts."""
+    """All TFE holds: SCIM users and groups as it returns them, accounts, organisations, teams."""
     directory = tfe.directory
     return {
         "users": [user_json(user) for user in directory.users],
         "groups": [group_json(group, directory) for group in directory.groups],
         "accounts": [asdict(account) for account in directory.accounts.all()],
+        "organizations": [asdict(org) for org in tfe.site.estate.organizations()],
+        "teams": [site_orders.team_json(tfe, team) for team in tfe.site.estate.teams()],
     }
 
 

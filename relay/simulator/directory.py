@@ -17,6 +17,8 @@ from relay.simulator.roster import Roster
 from relay.simulator.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from relay.clock import Clock, Ids
     from relay.simulator.behaviour import Behaviour
 
@@ -25,6 +27,9 @@ HISTORY_WRITES: Final = 1_000
 
 Step: TypeAlias = tuple[User | Group | None, User | Group | None]
 """What a write does to one resource: `(before, after)`, None for absent."""
+
+Observer: TypeAlias = "Callable[[Group | None, Group | None], None]"
+"""Is told each group that changed, `(before, after)`, once the whole write is in."""
 
 
 class Directory:
@@ -40,6 +45,11 @@ class Directory:
         self._serial = 0
         self._groups_of: dict[str, dict[str, None]] = {}
         self._history: deque[list[Step]] = deque(maxlen=HISTORY_WRITES)
+        self._observers: list[Observer] = []
+
+    def observe(self, observer: Observer) -> None:
+        """Tell it of every change of a group from now on: linked teams follow their groups."""
+        self._observers.append(observer)
 
     def user(self, ident: str) -> User:
         """The user with this id; 404 if there is none."""
@@ -116,10 +126,12 @@ class Directory:
         """Every SCIM identity and group goes, as when SCIM is disabled; TFE's users stay."""
         for user in self.users:
             self.accounts.release(user.account, suspend=False)
+        gone = list(self.groups)
         self.users = Table()
         self.groups = Table()
         self._groups_of = {}
         self._history.clear()
+        self._tell([(group, None) for group in gone])
 
     def past(self, writes: int) -> Directory:
         """A copy as it was that many writes ago, for stale reads; at most `HISTORY_WRITES`."""
@@ -167,6 +179,14 @@ class Directory:
         self._history.append(write)
         for before, after in write:
             self._apply(before, after)
+        self._tell(write)
+
+    def _tell(self, write: Sequence[Step]) -> None:
+        for before, after in write:
+            if isinstance(before, User) or isinstance(after, User):
+                continue
+            for observer in self._observers:
+                observer(before, after)
 
     def _apply(self, before: User | Group | None, after: User | Group | None) -> None:
         if isinstance(after, User):

@@ -6,6 +6,8 @@ from __future__ import annotations
 class ScimError(Exception):
     """The request is refused and changes nothing (RFC 7644 section 3.12).
 
+    The admin API refuses with it too, and renders status and detail as JSON:API.
+
     Attributes:
         status: the HTTP status.
         detail: what is wrong, for a person.

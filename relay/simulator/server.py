@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from relay.simulator.admin.routes import ROOT
+from relay.simulator.admin.surface import AdminSurface
 from relay.simulator.control import add_control
 from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
@@ -51,6 +53,11 @@ class Simulator(Tfe):
     def url(self) -> str:
         """The SCIM base URL."""
         return self.origin + self.settings.base_path
+
+    @property
+    def admin_url(self) -> str:
+        """The address of TFE's admin API, as HashiCorp's clients want it: without `/api/v2`."""
+        return self.origin
 
     @property
     def control_url(self) -> str:
@@ -102,6 +109,8 @@ def _application(sim: Simulator) -> web.Application:
     add_control(app, sim)
     base = sim.settings.base_path
     app.router.add_route("*", base + "{path:(/.*)?}", _endpoint(Service(sim), len(base)))
+    admin = Service(sim, AdminSurface(sim))
+    app.router.add_route("*", ROOT + "{path:(/.*)?}", _endpoint(admin, 0))
     return app
 
 

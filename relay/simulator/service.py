@@ -1,51 +1,53 @@
 """From a request to an answer: the order in which TFE looks at a request, and the faults.
 
 The order is a choice where the contract is silent: log and rate limit at arrival, then the fault
-script, the thinking time, the token (401), pause (403), size (413), media type (415), the call
+script, the thinking time, the checks of the surface (token, pause, size, media type), the call
 itself. Knows no sockets: a transport calls `arrive` with the head and `respond` with the whole.
+What the SCIM endpoints and the admin API do differently is their `Surface`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
 
-import orjson
-
-from relay.rules.contract import SCIM_MEDIA_TYPE
-from relay.simulator.endpoints import Outcome, perform
 from relay.simulator.errors import ScimError
 from relay.simulator.faults import Fault, FaultKind, Rule
-from relay.simulator.wire import error_json
+from relay.simulator.reply import Ending, Reply
+from relay.simulator.scim import ScimSurface
 
 if TYPE_CHECKING:
-    from relay.rules.types import JsonObject
     from relay.simulator.log import Arrival
     from relay.simulator.tfe import Tfe
 
-MEDIA_TYPES: Final = frozenset({"application/json", SCIM_MEDIA_TYPE})
-WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+__all__ = ["Ending", "Reply", "Service", "Surface", "Ticket"]
+
 _PROXY_PAGE: Final = b"<html><body><h1>%d</h1></body></html>"
 
 
-class Ending(Enum):
-    """What becomes of the connection."""
+class Surface(Protocol):
+    """One family of endpoints: its limits, its checks, its calls and the form of its answers."""
 
-    WHOLE = auto()  # the answer is sent as it is
-    RESET = auto()  # no byte of it is sent, the connection is reset
-    CUT = auto()  # its head and half of its body are sent, then a reset
+    def admit(self, arrival: Arrival) -> None:
+        """Count a request at its arrival; raises `ScimError` 429."""
+        ...
 
+    def check(self, arrival: Arrival) -> None:
+        """Who may call, and what may be sent at all; raises `ScimError`."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer for a transport to send."""
+    def perform(self, arrival: Arrival, stale: int) -> Reply:
+        """Do what a request asks; a read from `stale` writes ago. Raises `ScimError`."""
+        ...
 
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    ending: Ending = Ending.WHOLE
+    def refusal(self, error: ScimError) -> Reply:
+        """A refusal in the surface's own form."""
+        ...
+
+    def dress(self, arrival: Arrival, reply: Reply) -> Reply:
+        """The answer with the headers every answer of this surface has."""
+        ...
 
 
 _RESET: Final = Reply(0, ending=Ending.RESET)
@@ -60,10 +62,16 @@ class Ticket:
 
 
 class Service:
-    """Answers requests as TFE would, or as the fault script says."""
+    """Answers requests as TFE would, or as the fault script says.
 
-    def __init__(self, tfe: Tfe) -> None:
+    Args:
+        tfe: the stand-in.
+        surface: the endpoints answered for; None for SCIM's.
+    """
+
+    def __init__(self, tfe: Tfe, surface: Surface | None = None) -> None:
         self._tfe = tfe
+        self._surface = surface or ScimSurface(tfe)
 
     async def exchange(self, arrival: Arrival) -> Reply:
         """Answer a request that is there whole: for transports in memory."""
@@ -73,8 +81,7 @@ class Service:
         """The head of a request is there: enter it in the log, count it."""
         serial = self._tfe.log.arrive(arrival)
         try:
-            if arrival.is_provisioning:
-                self._tfe.limiter.admit()
+            self._surface.admit(arrival)
         except ScimError as refusal:
             return Ticket(serial, refusal)
         return Ticket(serial, None)
@@ -83,9 +90,10 @@ class Service:
         """The answer to a request whose body is there too."""
         self._tfe.log.read_body(ticket.serial, arrival.body)
         if ticket.refusal is not None:
-            reply = _refusal(ticket.refusal)
+            reply = self._surface.refusal(ticket.refusal)
         else:
             reply = await self._answer(ticket, arrival)
+        reply = self._surface.dress(arrival, reply)
         shown = 0 if reply.ending is Ending.RESET else reply.status
         self._tfe.log.finish(ticket.serial, shown)
         return reply
@@ -101,7 +109,7 @@ class Service:
     async def _misbehave(self, rule: Rule, ticket: Ticket, arrival: Arrival) -> Reply:
         match rule.fault.kind:
             case FaultKind.STATUS:
-                return _faulty_status(rule.fault)
+                return self._faulty_status(rule.fault)
             case FaultKind.RESET_BEFORE:
                 return _RESET
             case FaultKind.STALE:
@@ -113,7 +121,7 @@ class Service:
         if rule.fault.kind is FaultKind.SLOW_AFTER:
             await rule.wait()
             return reply
-        return _spoilt(rule.fault, reply)
+        return self._spoilt(rule.fault, reply)
 
     async def _think(self) -> None:
         latency = self._tfe.latency
@@ -122,58 +130,28 @@ class Service:
 
     def _execute(self, ticket: Ticket, arrival: Arrival, stale: int = 0) -> Reply:
         try:
-            self._check(arrival)
-            directory = self._tfe.directory
-            if stale and arrival.method == "GET":
-                directory = directory.past(stale)
+            self._surface.check(arrival)
             self._tfe.log.execute(ticket.serial)
-            status, body = perform(directory, arrival)
+            return self._surface.perform(arrival, stale if arrival.method == "GET" else 0)
         except ScimError as error:
-            return _refusal(error)
-        return _success((status, body))
+            return self._surface.refusal(error)
 
-    def _check(self, arrival: Arrival) -> None:
-        self._tfe.access.check_token(arrival.authorization)
-        if arrival.is_provisioning:
-            self._tfe.access.check_open()
-        if arrival.method not in WITH_BODY:
-            return
-        limit = self._tfe.behaviour.max_body_bytes
-        if len(arrival.body) > limit:
-            raise ScimError(413, f"the body is larger than {limit} bytes")
-        if arrival.content_type not in MEDIA_TYPES:
-            raise ScimError(415, f"the body must be {SCIM_MEDIA_TYPE} or application/json")
+    def _spoilt(self, fault: Fault, reply: Reply) -> Reply:
+        """What is left of the true answer after a fault that strikes behind the effect."""
+        match fault.kind:
+            case FaultKind.STATUS_AFTER:
+                return self._faulty_status(fault)
+            case FaultKind.CUT:
+                return replace(reply, ending=Ending.CUT)
+            case FaultKind.GARBAGE:
+                return replace(reply, body=reply.body[: len(reply.body) // 2])
+            case _:
+                return _RESET
 
-
-def _spoilt(fault: Fault, reply: Reply) -> Reply:
-    """What is left of the true answer after a fault that strikes behind the effect."""
-    match fault.kind:
-        case FaultKind.STATUS_AFTER:
-            return _faulty_status(fault)
-        case FaultKind.CUT:
-            return replace(reply, ending=Ending.CUT)
-        case FaultKind.GARBAGE:
-            return replace(reply, body=reply.body[: len(reply.body) // 2])
-        case _:
-            return _RESET
-
-
-def _success(outcome: Outcome) -> Reply:
-    status, body = outcome
-    return Reply(status) if body is None else _scim(status, body, {})
-
-
-def _refusal(error: ScimError) -> Reply:
-    return _scim(error.status, error_json(error), error.headers)
-
-
-def _faulty_status(fault: Fault) -> Reply:
-    headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-    if fault.detail is not None:
-        return _refusal(ScimError(fault.status, fault.detail, fault.scim_type, headers))
-    page = _PROXY_PAGE % fault.status
-    return Reply(fault.status, page, {**headers, "Content-Type": "text/html"})
-
-
-def _scim(status: int, body: JsonObject, headers: dict[str, str]) -> Reply:
-    return Reply(status, orjson.dumps(body), {**headers, "Content-Type": SCIM_MEDIA_TYPE})
+    def _faulty_status(self, fault: Fault) -> Reply:
+        headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+        if fault.detail is not None:
+            error = ScimError(fault.status, fault.detail, fault.scim_type, headers)
+            return self._surface.refusal(error)
+        page = _PROXY_PAGE % fault.status
+        return Reply(fault.status, page, {**headers, "Content-Type": "text/html"})

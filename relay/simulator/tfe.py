@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from relay.clock import Clock, Ids, RandomIds, Rng, SystemClock, system_rng
 from relay.rules.types import Json
 from relay.simulator.access import Access
+from relay.simulator.admin.site import Site
 from relay.simulator.behaviour import Behaviour, Latency, RateLimit, SimulatorSettings
 from relay.simulator.directory import Directory
 from relay.simulator.faults import FaultScript
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Tfe:
-    """One Terraform Enterprise, as far as SCIM goes.
+    """One Terraform Enterprise, as far as SCIM and its administration go.
 
     Attributes:
         settings: what it was started with.
@@ -31,6 +32,7 @@ class Tfe:
         rng: where its jitter comes from.
         directory: users, groups, memberships.
         access: tokens, pause, enabled.
+        site: what is not SCIM's own: administrators, organisations, teams, links, SAML, version.
         limiter: the rate limit.
         faults: what is to go wrong.
         log: what arrived.
@@ -52,6 +54,7 @@ class Tfe:
         self.directory = Directory(self.clock, minted, self.settings.behaviour)
         self.access = Access(self.clock, minted, self.settings.token)
         self.access.paused = self.settings.paused
+        self.site = Site(self.clock, minted, self.directory, self.settings.admin_limits)
         self.limiter = Limiter(self.clock, self.settings.limit)
         self.faults = FaultScript()
         self.log = RequestLog(self.clock, keep_bodies=self.settings.keep_bodies)
@@ -84,7 +87,11 @@ class Tfe:
         self.access.paused = False
 
     def disable(self) -> None:
-        """SCIM off: every identity, group, membership and token is deleted; 401 follows."""
+        """SCIM off: every identity, group, membership, link and token is deleted; 401 follows.
+
+        Whoever is site administrator through SCIM stays one; no error if it is off already.
+        """
+        self.site.people.keep_grants()
         self.access.enabled = False
         self.access.paused = False
         self.access.revoke_all()
@@ -123,6 +130,12 @@ class Tfe:
             "latency_ms": [self.latency.low_ms, self.latency.high_ms],
             "flags": flags,
             "faults": len(self.faults.rules()),
+            "version": self.site.version,
+            "saml": [self.site.saml.enabled, self.site.saml.provider_type],
+            "site_admin_group": self.site.people.site_admin_group,
+            "teams": len(self.site.estate.teams()),
+            "linked_teams": sum(team.link is not None for team in self.site.estate.teams()),
+            "admin_limits": asdict(self.site.budgets.limits),
         }
 
     def think(self, latency: Latency) -> None:
