@@ -68,31 +68,24 @@ def page(
     pages = max(1, ceil(len(found) / size))
     before = number - 1 if 1 < number <= pages else None
     after = number + 1 if number < pages else None
-
-    def link(target: int | None) -> str | None:
-        if target is None:
-            return None
-        return f"{path}?{urlencode({**query, 'page[number]': target, 'page[size]': size})}"
-
+    places = {"self": number, "first": 1, "prev": before, "next": after, "last": pages}
+    links: JsonObject = {
+        name: place and f"{path}?{urlencode({**query, 'page[number]': place, 'page[size]': size})}"
+        for name, place in places.items()
+    }
+    pagination: JsonObject = {
+        "current-page": number,
+        "page-size": size,
+        "prev-page": before,
+        "next-page": after,
+        "total-pages": pages,
+        "total-count": len(found),
+    }
+    shown = found[(number - 1) * size : number * size]
     return {
-        "data": [render(item) for item in found[(number - 1) * size : number * size]],
-        "links": {
-            "self": link(number),
-            "first": link(1),
-            "prev": link(before),
-            "next": link(after),
-            "last": link(pages),
-        },
-        "meta": {
-            "pagination": {
-                "current-page": number,
-                "page-size": size,
-                "prev-page": before,
-                "next-page": after,
-                "total-pages": pages,
-                "total-count": len(found),
-            }
-        },
+        "data": [render(item) for item in shown],
+        "links": links,
+        "meta": {"pagination": pagination},
     }
 
 
