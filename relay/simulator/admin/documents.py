@@ -216,19 +216,21 @@ def user(
         "is-service-account": False,
         "two-factor": {"enabled": False, "verified": False},
     }
-    if scim_enabled:
-        attributes["is-scim-managed"] = identity is not None
-        attributes["scim-username"] = None if identity is None else identity.name
-        attributes["scim-updated-at"] = (
-            None if identity is None else timestamp(identity.stamp.modified)
-        )
     refs: list[Json] = [{"id": name, "type": "organizations"} for name in organizations]
     return {
         "id": user_id(account.username),
         "type": "users",
-        "attributes": attributes,
+        "attributes": attributes | (_scim_of_user(identity) if scim_enabled else {}),
         "relationships": {"organizations": {"data": refs}},
         "links": {"self": f"/api/v2/users/{account.username}"},
+    }
+
+
+def _scim_of_user(identity: User | None) -> JsonObject:
+    return {
+        "is-scim-managed": identity is not None,
+        "scim-username": None if identity is None else identity.name,
+        "scim-updated-at": None if identity is None else timestamp(identity.stamp.modified),
     }
 
 
