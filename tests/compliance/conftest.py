@@ -62,3 +62,8 @@ def scim2_server():
 @pytest.fixture(scope="session")
 def newman():
     return node_programs("newman") / "newman"
+
+
+@pytest.fixture(scope="session")
+def pytfe_python():
+    return python_programs("pytfe") / "python"
