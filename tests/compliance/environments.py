@@ -29,7 +29,7 @@ CACHE = Path(
     os.environ.get("SCIM_RELAY_TEST_CACHE")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfe-scim-relay"
 )
-PYTHON_INDEX = "https://pypi.org/simple"
+PYTHON_INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple")
 NODE_INDEX = "https://registry.npmjs.org"
 INSTALL_S = 540
 REACH_S = 10
@@ -39,12 +39,12 @@ def python_programs(name: str) -> Path:
     """The folder of the programs that `requirements/compliance-NAME.txt` installs."""
     lock = REQUIREMENTS / f"compliance-{name}.txt"
 
-    def install(folder: Path) -> None:
-        _run([sys.executable, "-m", "venv", str(folder)], PYTHON_INDEX)
+    def fill(folder: Path) -> None:
+        install([sys.executable, "-m", "venv", str(folder)], PYTHON_INDEX)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--require-hashes"]
-        _run([*pip, "-r", str(lock)], PYTHON_INDEX)
+        install([*pip, "-r", str(lock)], PYTHON_INDEX)
 
-    return _made(name, lock.read_bytes() + sys.version.encode(), install) / "bin"
+    return made(name, lock.read_bytes() + sys.version.encode(), fill) / "bin"
 
 
 def node_programs(name: str) -> Path:
@@ -54,22 +54,23 @@ def node_programs(name: str) -> Path:
         pytest.skip(f"{name} needs node and npm, which are not installed")
     lock = REQUIREMENTS / f"compliance-{name}"
 
-    def install(folder: Path) -> None:
+    def fill(folder: Path) -> None:
         shutil.copytree(lock, folder)
-        _run([npm, "ci", "--prefix", str(folder), "--no-audit", "--no-fund"], NODE_INDEX)
+        install([npm, "ci", "--prefix", str(folder), "--no-audit", "--no-fund"], NODE_INDEX)
 
     content = (lock / "package-lock.json").read_bytes()
-    return _made(name, content, install) / "node_modules" / ".bin"
+    return made(name, content, fill) / "node_modules" / ".bin"
 
 
-def _made(name: str, content: bytes, install: Callable[[Path], None]) -> Path:
+def made(name: str, content: bytes, fill: Callable[[Path], None]) -> Path:
+    """The folder that `fill` made of a lock file's `content`, now or in an earlier run."""
     folder = CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
     stamp = folder / ".complete"
     CACHE.mkdir(parents=True, exist_ok=True)
     with _alone(folder.with_suffix(".lock")):
         if not stamp.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            install(folder)
+            fill(folder)
             stamp.touch()
     return folder
 
@@ -81,12 +82,13 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _run(command: list[str], index: str) -> None:
+def install(command: list[str], index: str) -> None:
+    """Run an installer; the test is skipped if it failed for want of a network."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
     if done.returncode == 0:
         return
     if not _reachable(index):
-        pytest.skip(f"{urlsplit(index).hostname} cannot be reached and {command[0]} found no cache")
+        pytest.skip(f"not installed before, and {urlsplit(index).hostname} cannot be reached now")
     pytest.fail(f"cannot install: {' '.join(command)}\n{done.stdout}\n{done.stderr}")
 
 

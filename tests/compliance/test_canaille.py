@@ -93,7 +93,7 @@ async def test_what_canaille_holds_is_in_tfe_though_tfe_was_down_for_part_of_it(
     sim = relay.sim
     complaints = await work(canaille, MORNING)
     await relay.settled()
-    sim.faults.add(Fault(kind=FaultKind.RESET_BEFORE), Match(count=None))
+    sim.faults.add(Fault(kind=FaultKind.STATUS, status=503), Match(count=None))
     complaints += await work(canaille, OUTAGE)
     before = held_by_tfe(sim)
     sim.faults.clear()
