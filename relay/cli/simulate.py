@@ -68,12 +68,20 @@ def _values(choices: type[StrEnum]) -> click.Choice[str]:
     help="Use the token in this file; if there is no such file, mint one into it.",
 )
 @click.option("--token-env", metavar="NAME", help="Use the token in this environment variable.")
+@click.option(
+    "--admin-token-env",
+    metavar="NAME",
+    help="A site administrator's token for the admin API, from this environment variable.",
+)
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default="tfe", show_default=True)
 @click.option("--rate", type=click.IntRange(0), help="Requests a second; 0: no limit.")
 @click.option("--window", type=_values(Window), default="sliding", show_default=True)
 @click.option("--retry-after", type=_values(RetryForm), default="seconds", show_default=True)
 @click.option("--latency", type=LatencyRange(), default=Latency(), help="Thinking time.")
 @click.option("--paused", is_flag=True, help="Start paused: 403 until resumed.")
+@click.option(
+    "--disabled", is_flag=True, help="Start with SCIM disabled: the admin API enables it."
+)
 @click.option("--keep-bodies", is_flag=True, help="Keep request bodies in the log.")
 def simulate(  # noqa: PLR0913 - one parameter for each option
     *,
@@ -81,31 +89,44 @@ def simulate(  # noqa: PLR0913 - one parameter for each option
     port: int,
     token_file: Path | None,
     token_env: str | None,
+    admin_token_env: str | None,
     profile: str,
     rate: int | None,
     window: str,
     retry_after: str,
     latency: Latency,
     paused: bool,
+    disabled: bool,
     keep_bodies: bool,
 ) -> None:
     """Run a stand-in for Terraform Enterprise until interrupted.
 
-    It keeps TFE's SCIM contract and is told to misbehave over its control API,
+    It keeps the contract of TFE's SCIM and admin API and is told to misbehave over its control API,
     which asks for no token: keep it on a loopback address.
     """
     settings = SimulatorSettings(
-        host=host, port=port, latency=latency, paused=paused, keep_bodies=keep_bodies
+        host=host,
+        port=port,
+        admin_token=None if admin_token_env is None else _from_environment(admin_token_env),
+        latency=latency,
+        paused=paused,
+        enabled=not disabled,
+        keep_bodies=keep_bodies,
     ).for_profile(PROFILES[profile])
-    limit = RateLimit(
-        rate=settings.limit.rate if rate is None else rate,
-        window=Window(window),
-        retry_after=RetryForm(retry_after),
-    )
+    limit = _limit(settings.limit, rate, window, retry_after)
     if host not in _LOOPBACK:
         click.echo(f"warning: anyone who reaches {host} can control the stand-in", err=True)
     with _token(token_file, token_env) as (token, place):
         asyncio.run(_run(replace(settings, limit=limit, token=token), place))
+
+
+def _limit(given: RateLimit, rate: int | None, window: str, retry_after: str) -> RateLimit:
+    return replace(
+        given,
+        rate=given.rate if rate is None else rate,
+        window=Window(window),
+        retry_after=RetryForm(retry_after),
+    )
 
 
 async def _run(settings: SimulatorSettings, place: str) -> None:
@@ -120,6 +141,7 @@ async def _run(settings: SimulatorSettings, place: str) -> None:
             click.echo(f"SCIM     {sim.url}")
             click.echo(f"control  {sim.control_url}")
             click.echo(f"token    {place}")
+            click.echo(f"admin    {sim.admin_url}/api/v2")
             await stopped.wait()
     except OSError as error:
         raise click.ClickException(

@@ -101,10 +101,12 @@ class SimulatorSettings:
         port: the port; 0 for any free one.
         base_path: where SCIM lives, without a slash at the end.
         token: the first SCIM token; None mints one.
+        admin_token: a site administrator's token for the admin API; None: none until one is issued.
         limit: the rate limit.
         admin_limits: the budgets of the admin API.
         latency: thinking time.
         paused: start paused.
+        enabled: False starts with SCIM disabled, and without any SCIM token.
         keep_bodies: the request log keeps bodies.
         behaviour: limits and switches.
     """
@@ -113,10 +115,12 @@ class SimulatorSettings:
     port: int = 0
     base_path: str = "/scim/v2"
     token: str | None = None
+    admin_token: str | None = None
     limit: RateLimit = field(default_factory=RateLimit)
     admin_limits: AdminLimits = field(default_factory=AdminLimits)
     latency: Latency = field(default_factory=Latency)
     paused: bool = False
+    enabled: bool = True
     keep_bodies: bool = False
     behaviour: Behaviour = field(default_factory=Behaviour)
 

@@ -55,10 +55,14 @@ class Tfe:
         self.access = Access(self.clock, minted, self.settings.token)
         self.access.paused = self.settings.paused
         self.site = Site(self.clock, minted, self.directory, self.settings.admin_limits)
+        if self.settings.admin_token is not None:
+            self.site.people.issue(token=self.settings.admin_token)
         self.limiter = Limiter(self.clock, self.settings.limit)
         self.faults = FaultScript()
         self.log = RequestLog(self.clock, keep_bodies=self.settings.keep_bodies)
         self.latency = self.settings.latency
+        if not self.settings.enabled:
+            self.disable()
 
     @property
     def token(self) -> str:

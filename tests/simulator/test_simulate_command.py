@@ -27,7 +27,7 @@ async def started(*options, env=None):
     process = await asyncio.create_subprocess_exec(
         *COMMAND, *options, stdout=asyncio.subprocess.PIPE, env=env
     )
-    lines = [(await process.stdout.readline()).decode().split(maxsplit=1) for _ in range(3)]
+    lines = [(await process.stdout.readline()).decode().split(maxsplit=1) for _ in range(4)]
     return process, {name: value.strip() for name, value in lines}
 
 
@@ -66,12 +66,31 @@ async def test_it_takes_the_token_from_the_environment_and_can_start_paused():
     assert answered == 403
 
 
+async def test_the_admin_api_is_open_to_the_token_of_the_environment_and_scim_can_start_disabled():
+    process, shown = await started(
+        "--admin-token-env",
+        "ADMIN",
+        "--disabled",
+        "--token-env",
+        "SIM",
+        env={"ADMIN": "a0", "SIM": "t0"},
+    )
+    answered = await asyncio.to_thread(status, shown["admin"] + "/admin/scim-settings", "a0")
+    refused = await asyncio.to_thread(status, shown["admin"] + "/admin/scim-settings", "t0")
+    scim = await asyncio.to_thread(status, shown["SCIM"] + "/Schemas", "t0")
+    process.terminate()
+
+    assert await process.wait() == 0
+    assert (answered, refused, scim) == (200, 401, 401)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--latency", "80-20"], "ends before it begins"),
         (["--latency", "slow"], "milliseconds"),
         (["--token-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
+        (["--admin-token-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
         (["--token-env", "A", "--token-file", "b"], "not both"),
         (["--token-file", "/no/such/folder/token"], "cannot use /no/such/folder/token"),
         (["--window", "rolling"], "sliding"),
