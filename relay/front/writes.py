@@ -75,13 +75,16 @@ class Writes:
         return await self._told(asked, write, accepted, settlement)
 
     async def _accept(self, asked: Asked, write: Write) -> Accepted:
-        try:
-            return await self._put_on_disk(asked, write)
-        except NotKnown as miss:
-            if not self._completer.needed:
-                raise
-            await self._completer.fetch_all(miss)
-        return await self._put_on_disk(asked, write)
+        """Put it on disk; while the directory is being filled, what it misses is asked of TFE."""
+        asked_for: set[str] = set()
+        while True:
+            try:
+                return await self._put_on_disk(asked, write)
+            except NotKnown as miss:
+                if not self._completer.needed or asked_for.issuperset(miss.ids):
+                    raise
+                await self._completer.fetch_all(miss)
+                asked_for.update(miss.ids)
 
     def _put_on_disk(self, asked: Asked, write: Write) -> Awaitable[Accepted]:
         return self._directory.accept(
