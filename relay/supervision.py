@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from relay.errors import Unavailable
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -93,7 +94,17 @@ async def _supervised(
 
 async def _watch_disk(parts: Parts) -> None:
     """Refuse writes while there is room left to record what becomes of those accepted (A7)."""
+    directory = parts.store.directory
     while True:
-        free = await asyncio.to_thread(shutil.disk_usage, parts.store.path.parent)
-        parts.store.directory.full = free.free < parts.store.min_free_bytes
+        disk = await asyncio.to_thread(shutil.disk_usage, parts.store.path.parent)
+        free = disk.free >= parts.store.min_free_bytes
+        directory.full = not free or (directory.full and not await _room(parts.store))
         await asyncio.sleep(WATCH_S)
+
+
+async def _room(store: Store) -> bool:
+    """Whether the file may grow again; a disk that takes nothing at all has none."""
+    try:
+        return await store.room()
+    except Unavailable:
+        return False

@@ -72,6 +72,11 @@ class FileLock:
             self._descriptor = None
 
 
+def says_full(error: BaseException) -> bool:
+    """Whether SQLite failed for want of room (SQLITE_FULL)."""
+    return "full" in str(error)
+
+
 def filesystem_of(path: Path, mounts: str) -> str:
     """The type of the filesystem that holds `path`, by the text of `/proc/mounts`."""
     best, found = "", "unknown"

@@ -16,12 +16,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+import structlog
+
 from relay.errors import Unavailable
-from relay.store.engine import Connection, DatabaseError
+from relay.store import ballast
+from relay.store.engine import Connection, DatabaseError, says_full
 from relay.store.transaction import Outbox, Transaction
+from relay.telemetry import events
 
 if TYPE_CHECKING:
     from relay.clock import Clock, Ids
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Operation = Callable[[Transaction], Any]
@@ -158,11 +164,20 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             results = [(job, None, cannot_write(error)) for job in jobs]
-            outbox = Outbox()
+            outbox = Outbox(full=says_full(error))
+            if outbox.full:
+                self._make_room()
         self._observer.committed(len(jobs), self._clock.monotonic() - began)
         assert self._loop is not None
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._resolve, results, outbox)
+
+    def _make_room(self) -> None:
+        """Give the ballast up, so that delivery goes on while writes of IdPs are answered 503."""
+        try:
+            ballast.give_up(self._connection)
+        except DatabaseError:
+            log.warning(events.STORE_TROUBLE, reason="no room is left to make room")
 
     def _one(self, job: _Job, outbox: Outbox) -> tuple[_Job, Any, BaseException | None]:
         """Run one operation in its savepoint: its failure undoes itself alone."""
@@ -172,7 +187,7 @@ class Writer:
         try:
             result = job.operation(transaction)
         except DatabaseError as error:
-            if not self._connection.in_transaction:
+            if not self._connection.in_transaction or says_full(error):
                 raise  # SQLite gave the whole transaction up (full, I/O): so do we
             execute("ROLLBACK TO operation")
             execute("RELEASE operation")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from relay.rules.guard import OPEN_DOOR
 from relay.store import (
     attempting,
+    ballast,
     binding,
     claiming,
     dropping,
@@ -114,6 +115,7 @@ class Store:
         self._operators.start()
         policy = self._settings.guard
         await self._writer.submit(lambda tx: guard.configure(tx, policy))
+        await self._writer.submit(ballast.take)
         return await self._writer.submit(recovering.recover)
 
     def stop(self) -> None:
@@ -143,6 +145,8 @@ class Store:
             self.directory.settled(change, settlement)
         for metric, label in outbox.counted:
             self._counted(metric, label)
+        if outbox.full:
+            self.directory.full = True
         if outbox.work:
             self.work.set()
 
@@ -160,6 +164,10 @@ class Store:
     async def settle(self, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
         """Record a result and all that follows from it."""
         await self._writer.submit(lambda tx: settling.settle(tx, claim, verdict, now))
+
+    async def room(self) -> bool:
+        """Whether there is room for more than delivery's own results (A7)."""
+        return await self._writer.submit(ballast.take)
 
     async def raise_hold(self, name: HoldName, reason: str, until: float | None = None) -> bool:
         """Raise a hold; True when it did not stand before."""

@@ -227,6 +227,12 @@ CREATE TABLE verification (
 );
 CREATE INDEX verification_due ON verification (due);
 
+-- Room for delivery's results when the disk is full (relay.store.ballast).
+CREATE TABLE ballast (
+  id INTEGER PRIMARY KEY,
+  filler BLOB NOT NULL
+);
+
 CREATE TABLE hold (
   name TEXT PRIMARY KEY,
   since REAL NOT NULL,

@@ -27,11 +27,13 @@ class Outbox:
         settled: changes whose waiting clients may be answered.
         work: lanes became ready, or a hold went.
         counted: `(metric, label)` pairs, counted after the commit.
+        full: nothing of it is on disk for want of room.
     """
 
     settled: list[tuple[int, Settlement]] = field(default_factory=list)
     work: bool = False
     counted: list[tuple[str, str]] = field(default_factory=list)
+    full: bool = False
 
     def merge(self, other: Outbox) -> None:
         """Take over what another operation of the same transaction has to tell."""
