@@ -1,10 +1,41 @@
 """A program of others that cannot be installed: skipped without a way to the index, else a failure."""
 
+import json
+import re
 import socket
 import sys
+import tomllib
 
 import environments
 import pytest
+
+ROOT = environments.REQUIREMENTS.parent
+GROUPS = {
+    name: wanted
+    for name, wanted in tomllib.loads((ROOT / "pyproject.toml").read_text())[
+        "dependency-groups"
+    ].items()
+    if name.startswith("compliance-")
+}
+PIN = re.compile(r"([\w-]+)(?:\[.*\])?==(\S+)")
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_what_a_group_pins_is_what_its_lock_installs(name):
+    locked = (environments.REQUIREMENTS / f"{name}.txt").read_text().splitlines()
+
+    for wanted in GROUPS[name]:
+        package, version = PIN.fullmatch(wanted).groups()
+        assert f"{package}=={version} \\" in locked
+
+
+def test_newman_is_locked_in_the_version_that_is_asked_for():
+    folder = environments.REQUIREMENTS / "compliance-newman"
+    asked = json.loads((folder / "package.json").read_text())["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+
+    assert locked[""]["dependencies"] == asked == {"newman": "6.2.2"}
+    assert locked["node_modules/newman"]["version"] == asked["newman"]
 
 
 @pytest.fixture
