@@ -84,6 +84,7 @@ def front_settings(settings: Settings) -> FrontSettings:
         connections=tuple(_connection(connection) for connection in settings.connections),
         address=listen.address,
         base_path=listen.base_path,
+        public_url=listen.public_url,
         tls=tls,
         insecure=listen.insecure,
         max_body_bytes=listen.max_body,

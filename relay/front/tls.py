@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.errors import SettingsError
+from relay.telemetry import events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.front.settings import Tls
 
-TLS_RELOADED: Final = "tls.reloaded"  # certificate
-TLS_RELOAD_FAILED: Final = "tls.reload_failed"  # certificate, reason: the old one stays
 _LOOK_EVERY_S: Final = 5.0
 _Stamp = tuple[tuple[int, int, int], ...]
 
@@ -89,9 +88,9 @@ class CertificateSource:
         except (OSError, ssl.SSLError) as error:
             reason = type(error).__name__
             certificate = str(self._files.certificate)
-            log.warning(TLS_RELOAD_FAILED, certificate=certificate, reason=reason)
+            log.warning(events.TLS_RELOAD_FAILED, certificate=certificate, reason=reason)
         else:
-            log.info(TLS_RELOADED, certificate=str(self._files.certificate))
+            log.info(events.TLS_RELOADED, certificate=str(self._files.certificate))
 
     def _read_stamp(self) -> _Stamp:
         return tuple(_stamp_of(path) for path in (self._files.certificate, self._files.key))

@@ -21,6 +21,8 @@ STORE_TROUBLE: Final = "store.trouble"
 # Front
 REQUEST_REFUSED: Final = "request.refused"
 REQUEST_ANSWERED: Final = "request.answered"
+TLS_RELOADED: Final = "tls.reloaded"
+TLS_RELOAD_FAILED: Final = "tls.reload_failed"
 CHANGE_ACCEPTED: Final = "change.accepted"
 
 # Delivery
@@ -73,6 +75,12 @@ FIELDS: Final[dict[str, Event]] = {
         "debug",
         "An identity provider has its answer.",
         ("connection", "route", "status", "source", "answer_s"),
+    ),
+    TLS_RELOADED: Event("info", "A renewed certificate is served.", ("certificate",)),
+    TLS_RELOAD_FAILED: Event(
+        "warning",
+        "A renewed certificate cannot be used; the one before it is served on.",
+        ("certificate", "reason"),
     ),
     CHANGE_ACCEPTED: Event(
         "debug",

@@ -185,7 +185,7 @@ class RelayProcess:
         async with asyncio.timeout(30):
             async for line in self.process.stderr:
                 self._take(line)
-                if self.port:
+                if b'"relay.ready"' in line:
                     break
             else:
                 raise AssertionError(f"the relay ended: {self.lines}")
