@@ -74,6 +74,8 @@ class Endpoint:
         ca_file: PEM authorities to trust instead of the system's, or None.
         keepalive_s: how long an idle connection is kept.
         max_answer_bytes: longest answer read; a longer one counts as cut.
+        media_type: of what is sent and wanted; the admin API's is another than SCIM's.
+        kept_headers: lower-cased names of headers to keep beside those that are judged.
     """
 
     base_url: str
@@ -83,6 +85,8 @@ class Endpoint:
     ca_file: Path | None = None
     keepalive_s: float = 75.0
     max_answer_bytes: int = MAX_ANSWER_BYTES
+    media_type: str = SCIM_MEDIA_TYPE
+    kept_headers: tuple[str, ...] = ()
 
 
 class _Phase:
@@ -172,12 +176,12 @@ class TargetClient:
         """All headers; the one place where the token is revealed."""
         headers = {
             "Authorization": f"Bearer {self._token.reveal()}",
-            "Accept": SCIM_MEDIA_TYPE,
+            "Accept": self._endpoint.media_type,
             "User-Agent": f"tfe-scim-relay/{__version__}",
             "X-Request-Id": attempt_id,
         }
         if request.body is not None:
-            headers["Content-Type"] = SCIM_MEDIA_TYPE
+            headers["Content-Type"] = self._endpoint.media_type
         return headers
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answered:
@@ -189,8 +193,8 @@ class TargetClient:
             if success:
                 raise
             body = None
-        headers = {name: response.headers[name] for name in _JUDGED_HEADERS
-                   if name in response.headers}  # fmt: skip
+        kept = (*_JUDGED_HEADERS, *self._endpoint.kept_headers)
+        headers = {name: response.headers[name] for name in kept if name in response.headers}
         return Answered(response.status, headers, body, self._clock.wall())
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
