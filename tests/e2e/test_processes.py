@@ -77,6 +77,7 @@ async def killed_under_load(sim, folder, kills, seed):
     assert await relay.stop() == 0
     names = sorted(one.fields.user_name for one in sim.directory.users)
     assert names == sorted(acknowledged)
+    return len(acknowledged)
 
 
 async def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9_under_load(sim, tmp_path):
@@ -85,7 +86,8 @@ async def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9_under_load(sim,
 
 @pytest.mark.soak
 async def test_nothing_acknowledged_is_lost_or_doubled_by_fifty_kills(sim, tmp_path):
-    await killed_under_load(sim, tmp_path, kills=50, seed=2)
+    acknowledged = await killed_under_load(sim, tmp_path, kills=50, seed=2)
+    print(f"\n50 kills -9: {acknowledged} acknowledged users, all of them at TFE, each once")
 
 
 async def test_a_second_daemon_on_the_file_leaves_with_its_own_exit_code(sim, tmp_path):

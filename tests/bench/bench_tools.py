@@ -1,0 +1,140 @@
+"""What the measurements share: a process's memory and time, loads, seeding, percentiles."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from support.idp import TOKEN, Idp
+from support.relays import RelayProcess, until
+
+from relay.clock import RandomIds, SystemClock
+from relay.rules import dialect
+from relay.rules.contract import TFE
+from relay.rules.types import Kind
+from relay.store import Store, StoreSettings, accepting, engine
+from relay.store.accepting import Accepting, AcceptRules
+from relay.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOAD = Path(__file__).with_name("load.py")
+RULES = AcceptRules(TFE, "userName", max_pending=10_000_000, patience=0)
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """What the kernel knows of a process."""
+
+    def __init__(self, pid: int) -> None:
+        self._folder = Path(f"/proc/{pid}")
+
+    def _status_kb(self, key: str) -> int:
+        return int((self._folder / "status").read_text().split(f"{key}:")[1].split()[0])
+
+    @property
+    def resident_mb(self) -> float:
+        return round(self._status_kb("VmRSS") / 1024, 1)
+
+    @property
+    def peak_mb(self) -> float:
+        return round(self._status_kb("VmHWM") / 1024, 1)
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time of all its threads so far."""
+        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+async def load(port: int, kind: str, **options: Any) -> dict[str, Any]:
+    """Run the load generator in a process of its own; what it measured."""
+    words = [f"--{name}={value}" for name, value in options.items()]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(LOAD), kind, f"--port={port}", f"--token={TOKEN}", *words),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    return json.loads(output)
+
+
+async def serving(config: Path) -> RelayProcess:
+    """A relay in a process of its own, its import done."""
+    relay = RelayProcess(config)
+    await relay.start()
+    async with Idp(relay.base) as idp:
+
+        async def imported() -> bool:
+            return (await idp.get("/Users?count=0")).status == 200
+
+        await until(imported)
+    return relay
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value below which this share of them lies."""
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+def commit_ms(folder: Path, commits: int = 200) -> float:
+    """The disk's p50 COMMIT of one accepted creation, `synchronous=FULL`, in milliseconds."""
+    connection = engine.open_writer(folder / "commits.db")
+    times = []
+    for number in range(commits):
+        connection.execute("BEGIN IMMEDIATE")
+        tx = Transaction(connection, time.time(), RandomIds())
+        accepting.accept(
+            tx, Accepting("idp", dialect.parse_create(Kind.USER, person(number))), RULES
+        )
+        began = time.perf_counter()
+        connection.execute("COMMIT")
+        times.append(time.perf_counter() - began)
+    connection.close()
+    return round(percentile(times, 0.5) * 1000, 2)
+
+
+class Unobserved:
+    def committed(self, operations: int, seconds: float, /) -> None:
+        """Seeding is not measured."""
+
+
+async def seed(database: Path, count: int, batch: int = 10_000) -> None:
+    """Accept `count` creations through the store itself, in large transactions without fsync."""
+    settings = StoreSettings(database, RULES, synchronous="OFF")
+    store = Store(settings, SystemClock(), RandomIds(), Unobserved(), lambda _metric, _label: None)
+    await store.start()
+
+    def accept(first: int) -> Any:
+        def operation(tx: Any) -> None:
+            for number in range(first, min(first + batch, count)):
+                write = dialect.parse_create(Kind.USER, person(number))
+                accepting.accept(tx, Accepting("idp", write), RULES)
+
+        return operation
+
+    try:
+        for first in range(0, count, batch):
+            await store.run(accept(first))
+    finally:
+        store.stop()
+
+
+def person(number: int) -> dict[str, Any]:
+    """A user as an identity provider sends one; every one differs."""
+    name = f"seed{number}@example.com"
+    return {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": name,
+        "externalId": f"seed-{number}",
+        "active": True,
+        "displayName": f"Seed {number}",
+        "emails": [{"primary": True, "type": "work", "value": name}],
+        "name": {"givenName": "Seed", "familyName": str(number)},
+    }
