@@ -121,13 +121,19 @@ class Access:
         if token.last_used is None or now - token.last_used >= LAST_USED_STEP_S:
             self._tokens[token.secret] = replace(token, last_used=now)
 
-    def check_open(self) -> None:
-        """Refuse Users and Groups while SCIM is disabled or paused.
+    def check_open(self, pause_status: int = 403) -> None:
+        """Refuse Users and Groups while SCIM is disabled or paused, in the same words.
+
+        The troubleshooting guide shows these words for a pause: they tell the two apart no more
+        than the status does.
+
+        Args:
+            pause_status: the status of the refusal while paused.
 
         Raises:
-            ScimError: 403.
+            ScimError: 403, or what is answered while paused.
         """
         if not self.enabled:
-            raise ScimError(403, "SCIM is disabled")
+            raise ScimError(403, "SCIM is not enabled")
         if self.paused:
-            raise ScimError(403, "SCIM provisioning is paused")
+            raise ScimError(pause_status, "SCIM is not enabled")

@@ -36,6 +36,8 @@ class Behaviour:
         unique: names are unique without regard to case. False: duplicates are let in.
         unique_email: an address is unique too (contract: silent, so off).
         ignore_filters: lists answer everything whatever the filter says.
+        pause_status: what Users and Groups answer while paused. 401: as a TFE that takes the token
+            for a wrong one then (contract: 403).
         patch_answers_body: a PATCH is 200 with the resource. False: 204 without (contract: silent).
         member_limit: members of a group; more is a 413.
         max_page: cap of `count`.
@@ -47,6 +49,7 @@ class Behaviour:
     unique: bool = True
     unique_email: bool = False
     ignore_filters: bool = False
+    pause_status: int = 403
     patch_answers_body: bool = True
     member_limit: int = TFE.max_members
     max_page: int = TFE.max_page

@@ -48,7 +48,7 @@ class ScimSurface:
         """
         self._tfe.access.check_token(arrival.authorization)
         if arrival.is_provisioning:
-            self._tfe.access.check_open()
+            self._tfe.access.check_open(self._tfe.behaviour.pause_status)
         if arrival.method not in WITH_BODY:
             return
         limit = self._tfe.behaviour.max_body_bytes

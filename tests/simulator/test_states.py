@@ -26,6 +26,26 @@ async def test_a_pause_refuses_every_provisioning_call_with_403_until_resumed(
     assert resumed.status in {200, 204, 400, 404}
 
 
+async def test_a_pause_and_a_disabled_scim_say_the_same_words(call, tfe):
+    tfe.pause()
+    paused = await call("GET", "/Users")
+    tfe.disable()
+    tfe.access.issue("early")
+    disabled = await call("GET", "/Users")
+
+    assert paused.json == disabled.json
+
+
+async def test_a_pause_answers_401_only_if_told_so(call, tfe):
+    tfe.behave(replace(tfe.behaviour, pause_status=401))
+    before = await call("GET", "/Users")
+    tfe.pause()
+    paused = await call("GET", "/Users")
+    discovery = await call("GET", "/Schemas")
+
+    assert (before.status, paused.status, discovery.status) == (200, 401, 200)
+
+
 async def test_nothing_sent_during_a_pause_is_ever_done(call, tfe):
     ident = await call.user()
     tfe.pause()

@@ -109,8 +109,7 @@ class Estate:
         Raises:
             ScimError: 422, the name is taken or not allowed.
         """
-        if name != team.name:
-            self._check_team_name(team.organization, name)
+        self._check_team_name(team.organization, name)
         return self.put(replace(team, name=name))
 
     def put(self, team: Team) -> Team:

@@ -209,6 +209,8 @@ class AdminReader:
             case 403 | 404:
                 reason = Reason.NOT_ALLOWED
                 meaning = "not allowed: the token's user is no site administrator"
+                if _VERSION not in answer.headers:
+                    meaning += "; or it is not TFE's API that answers at this address"
             case 429:
                 reason, meaning = Reason.THROTTLED, "TFE's limit is used up, perhaps by others"
             case status if status >= 500:  # noqa: PLR2004 - the class of server errors

@@ -46,7 +46,8 @@ async def ask(http, sim):
 
 
 async def test_a_site_is_set_up_by_orders_and_read_by_the_admin_api(http, sim, ask):
-    await order(http, sim, "seed", {"users": 2, "groups": [{"displayName": "Crew"}]})
+    crew = {"displayName": "Crew", "id": "g-1"}
+    await order(http, sim, "seed", {"users": 2, "groups": [crew]})
     await order(http, sim, "organizations", {"name": "acme", "owner": "user00001"})
     team = await order(
         http, sim, "teams", {"organization": "acme", "name": "crew", "members": ["user00002"]}
@@ -58,12 +59,14 @@ async def test_a_site_is_set_up_by_orders_and_read_by_the_admin_api(http, sim, a
     status, shown = await ask("GET", f"teams/{team['id']}")
     _, listed = await ask("GET", "organizations/acme/teams?page%5Bsize%5D=1")
     cut = await order(http, sim, "links", {"team": team["id"], "unlink": True})
+    again = await order(http, sim, "links", {"team": team["id"], "group": "g-1"})
 
     assert (linked["link"]["group"], linked["members"]) == ("Crew", [])
     assert (aged["link"]["stalled"], aged["link"]["paused"]) == (True, True)
     assert linked["link"]["synced"] - aged["link"]["synced"] > 8
     assert (status, shown["data"]["attributes"]["scim-sync-paused"]) == (200, True)
     assert listed["meta"]["pagination"]["total-count"] == 2
+    assert again["link"]["group_id"] == "g-1"
     assert (cut["link"], len(sim.log.entries(path="/api/v2/"))) == (None, 2)
 
 

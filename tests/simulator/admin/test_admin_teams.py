@@ -112,12 +112,26 @@ async def test_only_members_and_site_administrators_see_an_organisation(admin, a
         ("PUT", "admin/scim-settings"),
         ("PUT", "admin/saml-settings"),
         ("PUT", "admin/scim-tokens"),
+        ("PUT", "admin/scim-tokens/{token}"),
+        ("GET", "admin/users/{user}/actions/suspend"),
+        ("GET", "admin/workspaces"),
         ("PUT", "admin/teams/{owners}/scim-group-mapping"),
         ("GET", "authentication-tokens/at-1"),
         ("GET", "workspaces"),
     ],
 )
-async def test_what_the_stand_in_does_not_have_is_a_404(admin, acme, method, path):
-    owners = (await admin("GET", "organizations/acme/teams")).json["data"][0]["id"]
+async def test_what_the_stand_in_does_not_have_is_a_404(admin, acme, tfe, method, path):
+    ids = {
+        "owners": (await admin("GET", "organizations/acme/teams")).json["data"][0]["id"],
+        "token": tfe.access.tokens()[0].id,
+        "user": (await admin("GET", "account/details")).json["data"]["id"],
+    }
 
-    assert (await admin(method, path.format(owners=owners))).status == 404
+    assert (await admin(method, path.format(**ids))).status == 404
+
+
+async def test_a_team_may_be_given_the_name_it_has(admin, acme):
+    made = await admin("POST", "organizations/acme/teams", {"name": "crew"})
+    same = await admin("PATCH", f"teams/{made.json['data']['id']}", {"name": "crew"})
+
+    assert (same.status, same.attributes["name"]) == (200, "crew")

@@ -157,6 +157,15 @@ async def test_a_404_that_means_not_allowed_is_said_so(sim, new_reader):
     assert (await reader.account()).is_admin is False
 
 
+async def test_a_404_without_tfe_s_version_may_come_from_somebody_else(sim, reader, new_reader):
+    elsewhere = await new_reader(url=sim.control_url)
+    tfe = await new_reader(sim.site.people.issue("visitor", site_admin=False))
+    refusals = [await failure(one.settings) for one in (elsewhere, tfe)]
+
+    assert [refused.reason for refused in refusals] == [Reason.NOT_ALLOWED] * 2
+    assert ["not TFE's API" in str(refused) for refused in refusals] == [True, False]
+
+
 async def test_a_scim_token_is_told_from_a_token_without_rights(sim, new_reader):
     refused = await failure((await new_reader(sim.token)).settings)
 
