@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from relay.rules.types import Json, JsonObject
     from relay.settings import Settings
     from relay.store import Store
+    from relay.store.drifting import Drift
+    from relay.store.holds import Hold
     from relay.store.releasing import Held
 
 log = structlog.get_logger(__name__)
@@ -53,6 +56,7 @@ class Orders:
             "holds/reject": self._reject,
             "changes/retry": self._retry,
             "changes/drop": self._drop,
+            "backup": self._backup,
         }
 
     async def _pause(self, arguments: JsonObject, actor: str) -> Json:
@@ -68,17 +72,32 @@ class Orders:
         """
         name = arguments.get("hold")
         standing = {hold.name for hold in self._keeper.standing}
-        if name not in (HoldName.OPERATOR, HoldName.FOREIGN) or HoldName(str(name)) not in standing:
+        if name not in _BY_RESUME or HoldName(str(name)) not in standing:
             raise NotFound(f"no hold {name} stands that an operator could lift")
+        if name == HoldName.RESTORED:
+            await self._decide_restored(arguments.get("keep"), actor)
         if name == HoldName.FOREIGN:
             await self._store.note(TARGET_NOTE, self._settings.target.url)
         await self._keeper.lift(HoldName(str(name)), f"{actor}: {_why(arguments)}")
         return {"lifted": str(name)}
 
+    async def _decide_restored(self, keep: Json, actor: str) -> None:
+        """Say who is right where TFE and a restored database differ.
+
+        Raises:
+            RelayError: TFE was not read whole yet, or nobody was named.
+        """
+        if not (await self._store.import_state()).done:
+            raise RelayError("cannot decide yet: Terraform Enterprise is still being read")
+        if keep == "target":
+            await self._store.desk.follow_target(actor)
+        elif keep != "directory":
+            raise RelayError("say who is right: --keep target or --keep directory")
+
     async def _list(self, arguments: JsonObject, _actor: str) -> Json:
         """All holds, what the guard holds, and where TFE and an IdP differ after a rejection."""
         now = await self._store.snapshot()
-        held = await self._store.held(_selection(arguments, empty=True))
+        held = await self._store.desk.held(_selection(arguments, empty=True))
         return {
             "holds": [
                 {
@@ -91,6 +110,15 @@ class Orders:
             ],
             "held": self._rows(held),
             "held_effects": len(held),
+            "drift": [
+                {
+                    "kind": one.kind,
+                    "name": one.name,
+                    "what": _what(one.key, one.member, one.kind),
+                    "revokes": one.revokes,
+                }
+                for one in await self._drifts(now.holds)
+            ],
             "differs": [
                 {
                     "kind": row["kind"],
@@ -102,9 +130,15 @@ class Orders:
                     "rejected_by": row["actor"],
                     "reason": row["reason"],
                 }
-                for row in await self._store.rejected()
+                for row in await self._store.desk.rejected()
             ],
         }
+
+    async def _drifts(self, standing: Sequence[Hold]) -> Sequence[Drift]:
+        """The differences that an operator decides on while the hold `restored` stands."""
+        if HoldName.RESTORED not in {hold.name for hold in standing}:
+            return ()
+        return await self._store.desk.drifts()
 
     def _rows(self, held: Sequence[Held]) -> list[Json]:
         return [
@@ -126,12 +160,23 @@ class Orders:
     async def _approve(self, arguments: JsonObject, actor: str) -> Json:
         """Let held effects go."""
         selection, why = _selection(arguments), _why(arguments)
-        return self._decided("approved", await self._store.approve(selection, actor, why), actor)
+        return self._decided(
+            "approved", await self._store.desk.approve(selection, actor, why), actor
+        )
 
     async def _reject(self, arguments: JsonObject, actor: str) -> Json:
         """Undo held effects; TFE keeps what it has."""
         selection, why = _selection(arguments), _why(arguments)
-        return self._decided("rejected", await self._store.reject(selection, actor, why), actor)
+        return self._decided(
+            "rejected", await self._store.desk.reject(selection, actor, why), actor
+        )
+
+    async def _backup(self, arguments: JsonObject, _actor: str) -> Json:
+        """Copy the database to a file on the daemon's machine."""
+        to = Path(str(arguments.get("file")))
+        if not to.is_absolute():
+            raise RelayError("cannot back up to a path that is not absolute")
+        return {"file": str(to), "bytes": await self._store.desk.backup(to)}
 
     async def _retry(self, arguments: JsonObject, actor: str) -> Json:
         """Try parked changes again, and waiting ones at once."""
@@ -140,7 +185,7 @@ class Orders:
         refused: list[Json] = []
         for change in await self._chosen(arguments):
             try:
-                done += await self._store.retry(change, actor, why)
+                done += await self._store.desk.retry(change, actor, why)
             except RelayError as error:
                 refused.append({"change": change, "reason": str(error)})
         return {"retried": done, "refused": refused}
@@ -152,7 +197,7 @@ class Orders:
         refused: list[Json] = []
         for change in await self._chosen(arguments):
             try:
-                await self._store.drop(change, actor, why)
+                await self._store.desk.drop(change, actor, why)
             except RelayError as error:
                 refused.append({"change": change, "reason": str(error)})
             else:
@@ -184,6 +229,7 @@ class Orders:
         return {decision: len(held), "effects": self._rows(held)}
 
 
+_BY_RESUME: Final = (HoldName.OPERATOR, HoldName.FOREIGN, HoldName.RESTORED)
 _LIFTED_BY: Final = {
     HoldName.THROTTLED: "time",
     HoldName.PAUSED: "Terraform Enterprise: resume SCIM provisioning there",
@@ -191,6 +237,7 @@ _LIFTED_BY: Final = {
     HoldName.DOWN: "Terraform Enterprise answering again",
     HoldName.FOREIGN: "`scim-relay resume --hold foreign`, once the target is the right one",
     HoldName.OPERATOR: "`scim-relay resume`",
+    HoldName.RESTORED: "`scim-relay resume --hold restored --keep target|directory`",
     HoldName.GUARD: "`scim-relay holds approve` or `reject`",
 }
 

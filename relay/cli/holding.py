@@ -32,18 +32,31 @@ def pause(config: Path | None, socket: str | None, reason: str) -> None:
 @reason_option
 @click.option(
     "--hold",
-    type=click.Choice(["operator", "foreign"]),
+    type=click.Choice(["operator", "foreign", "restored"]),
     default="operator",
     show_default=True,
     help="Which hold to end.",
 )
-def resume(config: Path | None, socket: str | None, reason: str, hold: str) -> None:
-    """Go on sending: ends what `pause` began, or the hold on a TFE that was wiped or replaced."""
-    show_fields(_answer(config, socket, "resume", {"reason": reason, "hold": hold}))
+@click.option(
+    "--keep",
+    type=click.Choice(["target", "directory"]),
+    help="For `restored`: who is right where both differ and no pending change says why.",
+)
+def resume(
+    config: Path | None, socket: str | None, reason: str, hold: str, keep: str | None
+) -> None:
+    """Go on sending: ends what `pause` began, or a hold on a TFE or a database that was replaced.
+
+    With `--hold restored --keep target` the directory becomes what Terraform Enterprise has, so
+    that revocations made after the backup stay; with `--keep directory` Terraform Enterprise is
+    brought back to the backup. Pending changes are delivered in both cases.
+    """
+    arguments: JsonObject = {"reason": reason, "hold": hold, "keep": keep}
+    show_fields(_answer(config, socket, "resume", arguments))
 
 
 def _answer(
-    config: Path | None, socket: str | None, route: str, arguments: dict[str, str]
+    config: Path | None, socket: str | None, route: str, arguments: JsonObject
 ) -> JsonObject:
-    answer = ask_daemon(config, socket, route, dict(arguments))
+    answer = ask_daemon(config, socket, route, arguments)
     return dict(answer) if isinstance(answer, dict) else {}

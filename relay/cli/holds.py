@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOLDS: Final = ("hold", "age_s", "reason", "lifted_by")
 _HELD: Final = ("change", "connection", "kind", "name", "what", "held_by", "age_s")
+_DRIFT: Final = ("kind", "name", "what", "revokes")
 _DIFFERS: Final = ("kind", "name", "what", "connection", "rejected_by", "reason", "age_s")
 
 
@@ -57,13 +58,14 @@ def list_(config: Path | None, socket: str | None, as_json: bool, **filters: Any
     for title, name, columns in (
         ("holds", "holds", _HOLDS),
         ("held by the guard", "held", _HELD),
+        ("drift: Terraform Enterprise differs and no pending change says why", "drift", _DRIFT),
         ("rejected: Terraform Enterprise and the identity provider differ", "differs", _DIFFERS),
     ):
         rows = rows_of(answer, name)
         if rows:
             click.echo(f"{title}:")
             show_table(rows, columns)
-    if not any(rows_of(answer, name) for name in ("holds", "held", "differs")):
+    if not any(rows_of(answer, name) for name in ("holds", "held", "drift", "differs")):
         click.echo("nothing is held")
 
 

@@ -19,6 +19,7 @@ from relay.errors import AlreadyRunning, RelayError, SettingsError, StoreRefused
 from relay.ops.errors import DaemonUnreachable
 
 COMMANDS: Final = {
+    "backup": ("relay.cli.backup", "Copy the database of a running relay."),
     "changes": ("relay.cli.changes", "What became of accepted writes."),
     "check": ("relay.cli.check", "Examine configuration, files, target and disk."),
     "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
@@ -30,6 +31,7 @@ COMMANDS: Final = {
     "serve": ("relay.cli.serve", "Run the relay."),
     "simulate": ("relay.cli.simulate", "Run a stand-in for Terraform Enterprise."),
     "status": ("relay.cli.status", "Show what a running relay is doing."),
+    "verify": ("relay.cli.backup", "Tell whether a backup could be used."),
     "token": ("relay.cli.token", "Make tokens for identity providers."),
 }
 HELP: Final = ["-h", "--help"]

@@ -140,7 +140,7 @@ class Importer:
             attribute: `id`, `userName`, `displayName` or `externalId`.
             value: what to look for; whatever comes back is compared before it is used.
         """
-        if self._keeper.blocked or not self._accepted:
+        if self._keeper.unreadable or not self._accepted:
             return False
         began = self._clock.wall()
         by_id = attribute == "id"
@@ -159,7 +159,7 @@ class Importer:
 
     async def ask(self, request: Request, purpose: str) -> Verdict:
         """Send a read once no hold stands; trouble raises holds as it does for attempts."""
-        while self._keeper.blocked:
+        while self._keeper.unreadable:
             await self._keeper.changed()
         verdict = await self._once(request, purpose)
         hold = self._health.note(

@@ -76,6 +76,11 @@ class Keeper:
         return bool(self._holds)
 
     @property
+    def unreadable(self) -> bool:
+        """Whether TFE may not even be read; a restored database is compared with it."""
+        return bool(self._holds.keys() - {HoldName.RESTORED})
+
+    @property
     def standing(self) -> tuple[Hold, ...]:
         """All holds that stand."""
         return tuple(self._holds.values())

@@ -1,5 +1,6 @@
 """Every line of SQL, and the one file it speaks to."""
 
-from relay.store.facade import Store, StoreSettings
+from relay.store.facade import Store
+from relay.store.opening import StoreSettings
 
 __all__ = ["Store", "StoreSettings"]

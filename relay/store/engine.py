@@ -11,12 +11,16 @@ import fcntl
 import os
 import sqlite3 as stdlib_sqlite3
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlite_utils import Database
 
 from relay.errors import AlreadyRunning, StoreRefused
-from relay.store.schema import APPLICATION_ID, migrations
+from relay.store import identity
+from relay.store.schema import migrations
+
+if TYPE_CHECKING:
+    from relay.store.identity import Identity
 
 try:
     import pysqlite3 as sqlite3
@@ -64,6 +68,17 @@ class FileLock:
                 "stop that one first, two relays would double the rate"
             ) from None
         self._descriptor = descriptor
+
+    @property
+    def remembered(self) -> Identity | None:
+        """The database that was here when the lock was last held."""
+        assert self._descriptor is not None, "the lock is held"
+        return identity.remembered(self._descriptor)
+
+    def remember(self, known: Identity) -> None:
+        """Remember the database that is here."""
+        assert self._descriptor is not None, "the lock is held"
+        identity.remember(self._descriptor, known)
 
     def release(self) -> None:
         """Give it back."""
@@ -121,7 +136,7 @@ def open_writer(path: Path, *, synchronous: str = "FULL") -> Connection:
         path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5
     )
     try:
-        _recognise(connection, path)
+        identity.recognise(connection, path)
         for pragma in (
             "journal_mode = WAL",
             f"synchronous = {synchronous}",
@@ -131,22 +146,15 @@ def open_writer(path: Path, *, synchronous: str = "FULL") -> Connection:
         ):
             connection.execute(f"PRAGMA {pragma}")
         migrations.apply(Database(connection))
+    except StoreRefused:
+        connection.close()
+        raise
     except DatabaseError as error:
         connection.close()
         raise StoreRefused(
-            f"cannot open {path}: {error}; keep the file and restore a copy"
+            f"cannot open {path}: {error}; keep the file, and put a backup there"
         ) from error
     return connection
-
-
-def _recognise(connection: Connection, path: Path) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables and application != APPLICATION_ID:
-        connection.close()
-        raise StoreRefused(
-            f"cannot open {path}: it is another program's database; name another file"
-        )
 
 
 def open_reader(path: Path, cache_kib: int = CACHE_KIB) -> Connection:
@@ -160,4 +168,10 @@ def open_reader(path: Path, cache_kib: int = CACHE_KIB) -> Connection:
         timeout=5,
     )
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    return connection
+
+
+def open_plain(path: Path) -> Connection:
+    """A connection to a file that no relay uses, for tools."""
+    connection: Connection = sqlite3.connect(path, isolation_level=None, timeout=5)
     return connection

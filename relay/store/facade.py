@@ -1,4 +1,4 @@
-"""`Store`: the one door to the file, for the front, for delivery and for operators.
+"""`Store`: the one door to the file; `directory` is the IdPs', `desk` the operators' part of it.
 
 Every method is one transaction or one query. What others must learn of a commit leaves through
 `settlement` (a client that waits for TFE's answer) and `work` (delivery has something to do).
@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from relay.rules.guard import OPEN_DOOR
 from relay.store import (
     attempting,
     ballast,
     binding,
     claiming,
-    dropping,
     engine,
     guard,
     holds,
+    identity,
     importing,
     listing,
     recovering,
-    releasing,
-    retrying,
+    restoring,
     settling,
     status,
 )
+from relay.store.desk import Desk
 from relay.store.directory import Directory
 from relay.store.executor import Observer, Reader, Writer
 
@@ -36,42 +34,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.clock import Clock, Ids
-    from relay.rules.guard import GuardPolicy
     from relay.rules.shadow import TargetResource
     from relay.rules.types import JsonObject, Kind
     from relay.rules.verdict import Verdict
-    from relay.store.accepting import AcceptRules
     from relay.store.claiming import Idle
     from relay.store.claims import Claim
     from relay.store.holds import Hold, HoldName
     from relay.store.importing import ImportState
     from relay.store.listing import ChangeFilter
-    from relay.store.releasing import Held, Selection
+    from relay.store.opening import StoreSettings
     from relay.store.settling import Circumstances
     from relay.store.transaction import Outbox, Transaction
 
 T = TypeVar("T")
 Counted = Callable[[str, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """How the store is opened.
-
-    Attributes:
-        path: the database file.
-        rules: what accepting depends on.
-        synchronous: `FULL`; less is a negative control of the proofs.
-        min_free_bytes: below this much free space writes of IdPs are answered 503, so that
-            delivery can still record its results (A7).
-        guard: how much an IdP may take away before an operator is asked.
-    """
-
-    path: Path
-    rules: AcceptRules
-    synchronous: str = "FULL"
-    min_free_bytes: int = 64 * 1024 * 1024
-    guard: GuardPolicy = OPEN_DOOR
 
 
 class Store:
@@ -97,7 +73,11 @@ class Store:
         engine.refuse_network_filesystem(settings.path)
         self._lock.acquire()
         try:
+            known = self._lock.remembered
+            identity.refuse_missing(settings.path, known)
             connection = engine.open_writer(settings.path, synchronous=settings.synchronous)
+            now, self._restored = identity.opened(connection, known)
+            self._lock.remember(now)
             self._writer = Writer(connection, clock, ids, self._committed, observer)
             self._reader = Reader(engine.open_reader(settings.path))
             # Operators may ask what takes a while: no identity provider waits behind them.
@@ -107,6 +87,7 @@ class Store:
             raise
         self.work = asyncio.Event()
         self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
+        self.desk = Desk(self._writer, self._operators, settings, clock)
 
     async def start(self) -> int:
         """Start the threads and settle what a dead process left; attempts that were in flight."""
@@ -116,6 +97,9 @@ class Store:
         policy = self._settings.guard
         await self._writer.submit(lambda tx: guard.configure(tx, policy))
         await self._writer.submit(ballast.take)
+        if self._restored is not None:
+            reason = self._restored
+            await self._writer.submit(lambda tx: restoring.begin(tx, reason))
         return await self._writer.submit(recovering.recover)
 
     def stop(self) -> None:
@@ -230,43 +214,6 @@ class Store:
     async def change(self, number: int) -> JsonObject | None:
         """One change with its attempts."""
         return await self._operators.submit(lambda connection: listing.change(connection, number))
-
-    async def held(self, selection: Selection) -> Sequence[Held]:
-        """What the guard holds."""
-        return await self._operators.submit(
-            lambda connection: releasing.held(connection, selection)
-        )
-
-    async def rejected(self) -> Sequence[JsonObject]:
-        """Where TFE and an IdP differ because an operator rejected a change."""
-        return await self._operators.submit(releasing.rejected)
-
-    async def approve(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
-        """Let held effects go; those that were meant."""
-        return await self._writer.submit(lambda tx: releasing.approve(tx, selection, actor, reason))
-
-    async def reject(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
-        """Undo held effects; those that were meant."""
-        return await self._writer.submit(lambda tx: releasing.reject(tx, selection, actor, reason))
-
-    async def retry(self, change: int, actor: str, reason: str) -> Sequence[int]:
-        """Try a change again; the changes that are pending because of it.
-
-        Raises:
-            Refused: it cannot be.
-        """
-        profile = self._settings.rules.profile
-        return await self._writer.submit(
-            lambda tx: retrying.retry(tx, change, actor, reason, profile)
-        )
-
-    async def drop(self, change: int, actor: str, reason: str) -> None:
-        """End a parked or pending change.
-
-        Raises:
-            Refused: it cannot be.
-        """
-        await self._writer.submit(lambda tx: dropping.drop(tx, change, actor, reason))
 
     async def run(self, operation: Callable[[Transaction], T]) -> T:
         """Run one more operation in a transaction; for tools and tests."""

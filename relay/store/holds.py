@@ -21,6 +21,7 @@ class HoldName(StrEnum):
     FOREIGN = "foreign"
     GUARD = "guard"  # stops some effects only, and is derived from them (`guarded`)
     OPERATOR = "operator"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,11 @@ def state(tx: Transaction) -> ImportState:
     return ImportState(**{**stored, "kind": Kind(stored["kind"])})
 
 
+def begin_anew(tx: Transaction) -> None:
+    """Read everything again, as at the first start; what is known stays."""
+    tx.run("DELETE FROM meta WHERE key = ?", (META_KEY,))
+
+
 def _save(tx: Transaction, new: ImportState) -> ImportState:
     tx.run(
         "INSERT INTO meta (key, value) VALUES (?, ?)"

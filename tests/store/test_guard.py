@@ -270,7 +270,7 @@ async def test_additions_wait_for_the_room_that_a_held_removal_would_make(guarde
 
         assert len(lab.roster("Crew")) == 1000
         assert await lab.state(changes.change) == "pending"
-        await lab.store.approve(ALL, "ada", "a reorganisation")
+        await lab.store.desk.approve(ALL, "ada", "a reorganisation")
         await lab.run()
         assert await lab.state(changes.change) == "delivered"
         assert "user01002@example.com" in lab.roster("Crew")
@@ -284,7 +284,7 @@ async def test_approval_lets_exactly_what_was_held_go(guarded):
         people = await lab.users(5)
         await lab.run()
         changes = await off(lab, *people[:3])
-        approved = await lab.store.approve(ALL, "ada", "layoffs")
+        approved = await lab.store.desk.approve(ALL, "ada", "layoffs")
         await lab.run()
 
         assert len(approved) == 3
@@ -302,7 +302,7 @@ async def test_one_person_is_approved_and_the_others_wait_on(guarded):
         await lab.run()
         await off(lab, *people[:3])
         person = Selection(person="USER00001@example.com")
-        await lab.store.approve(person, "ada", "has left")
+        await lab.store.desk.approve(person, "ada", "has left")
         await lab.run()
 
         assert inactive(lab) == {"user00001@example.com"}
@@ -315,7 +315,7 @@ async def test_rejection_returns_desired_to_what_tfe_has(guarded):
         await lab.run()
         changes = await off(lab, *people)
         await lab.edit(people[0], externalId="kept")
-        await lab.store.reject(ALL, "ada", "a mistake")
+        await lab.store.desk.reject(ALL, "ada", "a mistake")
         await lab.run()
 
         assert inactive(lab) == set()
@@ -330,13 +330,13 @@ async def test_what_was_rejected_is_listed_until_the_identity_provider_writes_it
         ada, bob = await lab.users(2)
         await lab.run()
         await off(lab, ada, bob)
-        await lab.store.reject(ALL, "ada", "a mistake")
-        assert {row["name"] for row in await lab.store.rejected()} == {
+        await lab.store.desk.reject(ALL, "ada", "a mistake")
+        assert {row["name"] for row in await lab.store.desk.rejected()} == {
             "user00000@example.com",
             "user00001@example.com",
         }
         await lab.patch(Kind.USER, ada, activate())
-        [left] = await lab.store.rejected()
+        [left] = await lab.store.desk.rejected()
         assert left["name"] == "user00001@example.com"
         assert left["reason"] == "a mistake"
 
@@ -348,7 +348,7 @@ async def test_a_rejected_removal_leaves_the_member_where_it_is(guarded):
         await lab.run()
         await lab.patch(Kind.GROUP, crew, *[remove(one) for one in people])
         before = len(lab.sent)
-        await lab.store.reject(ALL, "ada", "a mistake")
+        await lab.store.desk.reject(ALL, "ada", "a mistake")
         await lab.run()
 
         assert (len(lab.roster("Crew")), len(await lab.members(crew))) == (3, 3)
@@ -364,7 +364,7 @@ async def test_a_rejected_deletion_brings_the_user_back_with_its_groups(guarded)
         for one in people:
             await lab.delete(Kind.USER, one)
         assert await lab.shadow(Kind.USER, people[0]) is None
-        await lab.store.reject(ALL, "ada", "a mistake")
+        await lab.store.desk.reject(ALL, "ada", "a mistake")
         await lab.run()
 
         assert await lab.members(crew) == set(people)
@@ -381,7 +381,7 @@ async def test_an_approved_deletion_goes_before_the_creation_of_the_same_name(gu
         again = await lab.user("user00001@example.com")
         await lab.run()
         before = len(lab.sent)
-        await lab.store.approve(ALL, "ada", "yes")
+        await lab.store.desk.approve(ALL, "ada", "yes")
         await lab.run()
 
         lines = [one.line for one in lab.sent[before:]]
@@ -401,7 +401,7 @@ async def test_a_rejected_deletion_is_merged_with_the_creation_that_took_its_nam
         again = await lab.user("user00001@example.com", externalId="second")
         await lab.patch(Kind.GROUP, crew, add(again))
         await lab.run()
-        await lab.store.reject(ALL, "ada", "a mistake")
+        await lab.store.desk.reject(ALL, "ada", "a mistake")
         await lab.run()
 
         assert await lab.target(again) == await lab.target(bob) == bound
@@ -422,7 +422,7 @@ async def test_every_change_that_touches_a_protected_group_waits_additions_too(g
         await lab.run()
         assert lab.names() == {}
 
-        await lab.store.approve(ALL, "ada", "the first time")
+        await lab.store.desk.approve(ALL, "ada", "the first time")
         await lab.run()
         assert lab.roster("site admins") == {"ada@example.com"}
 
@@ -436,10 +436,10 @@ async def test_every_change_that_touches_a_protected_group_waits_additions_too(g
 async def test_a_protected_group_stays_protected_under_another_name(guarded):
     async with guarded(protected_groups=("Admins",)) as lab:
         admins = await lab.group("Admins")
-        await lab.store.approve(ALL, "ada", "the first time")
+        await lab.store.desk.approve(ALL, "ada", "the first time")
         await lab.run()
         await lab.rename(admins, "Harmless")
-        await lab.store.approve(ALL, "ada", "renamed")
+        await lab.store.desk.approve(ALL, "ada", "renamed")
         await lab.run()
         eve = await lab.user("eve@example.com")
         await lab.patch(Kind.GROUP, admins, add(eve))
@@ -471,14 +471,14 @@ async def test_taking_a_protected_address_waits(guarded):
 async def test_a_protected_users_memberships_wait_and_the_others_in_the_request_go(guarded):
     async with guarded(protected_users=("root@example.com",)) as lab:
         root, bob = await lab.user("root@example.com"), await lab.user("bob@example.com")
-        await lab.store.approve(ALL, "ada", "it is ours")
+        await lab.store.desk.approve(ALL, "ada", "it is ours")
         crew = await lab.group("Crew", bob)
         await lab.run()
         await lab.patch(Kind.GROUP, crew, add(root), remove(bob))
         await lab.run()
 
         assert lab.roster("Crew") == set()
-        await lab.store.approve(ALL, "ada", "fine")
+        await lab.store.desk.approve(ALL, "ada", "fine")
         await lab.run()
         assert lab.roster("Crew") == {"root@example.com"}
 
@@ -486,7 +486,7 @@ async def test_a_protected_users_memberships_wait_and_the_others_in_the_request_
 async def test_a_rejected_creation_is_gone_for_the_identity_provider_with_the_reason(guarded):
     async with guarded(protected_users=("root@example.com",)) as lab:
         root = await lab.user("root@example.com")
-        await lab.store.reject(ALL, "ada", "it is a recovery account")
+        await lab.store.desk.reject(ALL, "ada", "it is a recovery account")
         await lab.run()
 
         assert await lab.shadow(Kind.USER, root) is None
@@ -509,6 +509,6 @@ async def test_holds_and_the_ledger_survive_a_restart(tmp_path):
     async with lab_in(tmp_path, tfe, clock, guard=policy(deactivations=2)) as lab:
         await lab.run()
         assert (await lab.store.snapshot()).held == 1
-        await lab.store.approve(ALL, "ada", "yes")
+        await lab.store.desk.approve(ALL, "ada", "yes")
         await lab.run()
         assert len(inactive(lab)) == 3

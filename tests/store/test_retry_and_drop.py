@@ -28,7 +28,7 @@ async def parked_change(lab):
 async def test_a_parked_creation_that_is_retried_is_created_under_the_same_id(lab):
     ada, _ = await parked_user(lab)
     lab.tfe.faults.clear()
-    tried = await lab.store.retry(await parked_change(lab), *WHY)
+    tried = await lab.store.desk.retry(await parked_change(lab), *WHY)
     assert (await lab.shadow(Kind.USER, ada))["userName"] == "ada@example.com"
     await lab.run()
 
@@ -47,7 +47,7 @@ async def test_edits_that_were_parked_with_a_creation_come_back_with_it(lab):
     assert edit.change in parked
 
     lab.tfe.faults.clear()
-    assert await lab.store.retry(parked[0], *WHY) == parked
+    assert await lab.store.desk.retry(parked[0], *WHY) == parked
     await lab.run()
     assert lab.user_in_tfe("ada@example.com").external_id == "e-1"
     assert lab.roster("Crew") == {"ada@example.com"}
@@ -66,7 +66,7 @@ async def test_a_retried_creation_whose_members_were_parked_with_it_gets_them(la
     parked = sorted(one["id"] for one in await lab.store.changes(ChangeFilter(state="parked")))
 
     lab.tfe.faults.clear()
-    await lab.store.retry(parked[0], *WHY)
+    await lab.store.desk.retry(parked[0], *WHY)
     await lab.run()
     assert len(lab.roster("Crew")) == 3
     await lab.counters()
@@ -82,7 +82,7 @@ async def test_a_retry_leaves_the_keys_alone_that_later_changes_wrote(lab):
     lab.tfe.faults.clear()
     await lab.edit(ada, externalId="new")
     await lab.run()
-    await lab.store.retry(renamed.change, *WHY)
+    await lab.store.desk.retry(renamed.change, *WHY)
     await lab.run()
 
     assert lab.user_in_tfe("byron@example.com").external_id == "new"
@@ -99,7 +99,7 @@ async def test_a_creation_is_not_retried_onto_a_name_that_is_taken_now(lab):
     await lab.run()
 
     with pytest.raises(Refused, match="another User has the userName"):
-        await lab.store.retry(change, *WHY)
+        await lab.store.desk.retry(change, *WHY)
     assert await lab.state(change) == "parked"
 
 
@@ -111,7 +111,7 @@ async def test_what_waits_after_failures_goes_at_once_when_it_is_retried(lab):
     await lab.run(within_s=3)
     lab.tfe.faults.clear()
     assert lab.user_in_tfe("ada@example.com").active is True
-    await lab.store.retry(off.change, *WHY)
+    await lab.store.desk.retry(off.change, *WHY)
     sent = await lab.run(within_s=0)
 
     assert [one.line for one in sent][:1] == [f"PATCH /Users/{await lab.target(ada)}"]
@@ -122,7 +122,7 @@ async def test_a_delivered_change_has_nothing_to_retry_or_drop(lab):
     await lab.user("ada@example.com")
     await lab.run()
     [change] = await lab.store.changes()
-    for order in (lab.store.retry, lab.store.drop):
+    for order in (lab.store.desk.retry, lab.store.desk.drop):
         with pytest.raises(Refused, match="is delivered"):
             await order(change["id"], *WHY)
 
@@ -140,7 +140,7 @@ async def test_a_group_does_not_wait_for_a_member_whose_creation_was_refused(lab
     assert await lab.members(crew) == {bob}
 
     lab.tfe.faults.clear()
-    await lab.store.retry(parked, *WHY)
+    await lab.store.desk.retry(parked, *WHY)
     await lab.run()
     assert lab.roster("Crew") == {"ada@example.com", "bob@example.com"}
     assert (await lab.counters())["pending"] == 0
@@ -190,7 +190,7 @@ async def test_who_took_a_name_that_was_not_freed_is_parked_with_the_cause(lab):
 async def test_a_dependent_heals_when_its_cause_is_retried(lab):
     _, bob, cause, created = await swapped(lab)
     lab.tfe.faults.clear()
-    assert await lab.store.retry(cause, *WHY) == [cause, created]
+    assert await lab.store.desk.retry(cause, *WHY) == [cause, created]
     await lab.run()
 
     assert lab.user_in_tfe("byron@example.com") is not None
@@ -207,7 +207,7 @@ async def test_a_dropped_creation_is_gone_and_no_group_waits_for_it(lab):
     bob = await lab.user("bob@example.com")
     crew = await lab.group("Crew", bob)
     await lab.run()
-    await lab.store.drop(await parked_change(lab), *WHY)
+    await lab.store.desk.drop(await parked_change(lab), *WHY)
     await lab.run()
 
     assert await lab.shadow(Kind.USER, ada) is None
@@ -227,12 +227,12 @@ async def test_a_revocation_that_tfe_refuses_is_owed_until_it_is_dropped(lab):
     assert await lab.state(off.change) == "pending"
     assert (await lab.store.snapshot()).owed == 1
 
-    await lab.store.drop(off.change, *WHY)
+    await lab.store.desk.drop(off.change, *WHY)
     await lab.run()
     assert await lab.state(off.change) == "dropped"
     assert (await lab.shadow(Kind.USER, ada))["active"] is True
     assert (await lab.store.snapshot()).owed == 0
-    [difference] = await lab.store.rejected()
+    [difference] = await lab.store.desk.rejected()
     assert (difference["name"], difference["reason"]) == ("ada@example.com", "a test")
     await lab.counters()
 
@@ -244,7 +244,7 @@ async def test_a_dropped_removal_leaves_the_member_in(lab):
     refuse(lab, method="PATCH", status=400)
     gone = await lab.patch(Kind.GROUP, crew, remove(people[0]))
     await lab.run(within_s=3)
-    await lab.store.drop(gone.change, *WHY)
+    await lab.store.desk.drop(gone.change, *WHY)
     lab.tfe.faults.clear()
     await lab.run(within_s=3600)
 
@@ -259,7 +259,7 @@ async def test_a_dropped_deletion_brings_the_user_back(lab):
     refuse(lab, method="DELETE", status=400)
     gone = await lab.delete(Kind.USER, ada)
     await lab.run(within_s=3)
-    await lab.store.drop(gone.change, *WHY)
+    await lab.store.desk.drop(gone.change, *WHY)
     await lab.run(within_s=3600)
 
     assert (await lab.shadow(Kind.USER, ada))["userName"] == "ada@example.com"
@@ -272,7 +272,7 @@ async def test_a_pending_change_that_is_dropped_returns_to_the_one_before_it(lab
     await lab.run()
     first = await lab.edit(ada, externalId="one")
     second = await lab.edit(ada, externalId="two")
-    await lab.store.drop(second.change, *WHY)
+    await lab.store.desk.drop(second.change, *WHY)
     await lab.run()
 
     assert lab.user_in_tfe("ada@example.com").external_id == "one"
@@ -284,7 +284,7 @@ async def test_a_pending_change_that_is_dropped_returns_to_the_one_before_it(lab
 async def test_a_dropped_change_that_nobody_sent_costs_nothing(lab):
     ada = await lab.user("ada@example.com")
     change = (await lab.store.changes())[0]["id"]
-    await lab.store.drop(change, *WHY)
+    await lab.store.desk.drop(change, *WHY)
     await lab.run()
 
     assert lab.sent == []

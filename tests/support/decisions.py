@@ -61,7 +61,7 @@ class GuardedPlayer(Player):
 
     async def _approve(self, selection: Selection | None) -> None:
         if selection is not None:
-            await self.world.store.approve(selection, "ann", "fine")
+            await self.world.store.desk.approve(selection, "ann", "fine")
 
     async def approve(self) -> None:
         await self._approve(EVERYTHING)
@@ -74,7 +74,7 @@ class GuardedPlayer(Player):
 
     async def _reject(self, selection: Selection | None) -> None:
         if selection is not None:
-            await self.world.store.reject(selection, "ann", "no")
+            await self.world.store.desk.reject(selection, "ann", "no")
             await self.read_back()
 
     async def reject(self) -> None:
@@ -115,6 +115,6 @@ class GuardedPlayer(Player):
         """Approve until nothing is held, as an operator who trusts the IdP after all."""
         for _ in range(100):
             await self.world.pass_time(30.0)
-            if not await self.world.store.approve(EVERYTHING, "ann", "fine"):
+            if not await self.world.store.desk.approve(EVERYTHING, "ann", "fine"):
                 return
         raise AssertionError("the guard holds something new each time")

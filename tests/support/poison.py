@@ -51,11 +51,11 @@ class PoisonedPlayer(GuardedPlayer):
         self.world.tfe.faults.clear()
 
     async def retry(self) -> None:
-        await self._order(self.world.store.retry, "parked")
+        await self._order(self.world.store.desk.retry, "parked")
 
     async def drop(self) -> None:
-        await self._order(self.world.store.drop, "parked")
-        await self._order(self.world.store.drop, "pending")
+        await self._order(self.world.store.desk.drop, "parked")
+        await self._order(self.world.store.desk.drop, "pending")
 
     async def _order(self, order: Any, state: str) -> None:
         for change in await self.world.store.changes(ChangeFilter(state=state), limit=2):

@@ -150,10 +150,11 @@ async def asked(socket: Path, route: str, **arguments: Any) -> Any:
     return await ask(socket, route, arguments)
 
 
-async def typed(folder: Path, *words: str) -> tuple[int | None, str]:
-    """Type `scim-relay` at this relay's control socket; the exit code and what it printed."""
+async def typed(folder: Path | None, *words: str) -> tuple[int | None, str]:
+    """Type `scim-relay`, with this folder's configuration; the exit code and what it printed."""
+    config = () if folder is None else ("--config", str(folder / "relay.toml"))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "relay", *words, "--config", str(folder / "relay.toml")),
+        *(sys.executable, "-m", "relay", *words, *config),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

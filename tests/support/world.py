@@ -242,6 +242,8 @@ class World:
         self.store._reader = InlineReader(reader._connection)
         self.store.directory._writer = self.store._writer
         self.store.directory._reader = self.store._reader
+        self.store.desk._writer = self.store._writer
+        self.store.desk._reader = self.store._reader
         await self.store.start()
         how = DeliverySettings(concurrency=4, timeout_s=TIMEOUT_S)
         pacer = Pacer(RATE)

@@ -1,0 +1,93 @@
+"""`Desk`: what operators decide on held effects, single changes and drift; and their backups."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from relay.store import backing_up, drifting, dropping, releasing, retrying
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from relay.clock import Clock
+    from relay.rules.types import JsonObject
+    from relay.store.drifting import Drift
+    from relay.store.executor import Reader, Writer
+    from relay.store.opening import StoreSettings
+    from relay.store.releasing import Held, Selection
+
+
+class Desk:
+    """Each method is one decision, audited with who took it.
+
+    Args:
+        writer: where transactions run.
+        reader: where queries run.
+        settings: of the store.
+        clock: time.
+    """
+
+    def __init__(
+        self, writer: Writer, reader: Reader, settings: StoreSettings, clock: Clock
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._settings = settings
+        self._clock = clock
+
+    async def held(self, selection: Selection) -> Sequence[Held]:
+        """What the guard holds."""
+        return await self._reader.submit(lambda connection: releasing.held(connection, selection))
+
+    async def rejected(self) -> Sequence[JsonObject]:
+        """Where TFE and an IdP differ because an operator rejected a change."""
+        return await self._reader.submit(releasing.rejected)
+
+    async def approve(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
+        """Let held effects go; those that were meant."""
+        return await self._writer.submit(lambda tx: releasing.approve(tx, selection, actor, reason))
+
+    async def reject(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
+        """Undo held effects; those that were meant."""
+        return await self._writer.submit(lambda tx: releasing.reject(tx, selection, actor, reason))
+
+    async def drifts(self) -> Sequence[Drift]:
+        """Where TFE differs and no pending change says why; the first of them."""
+        return await self._reader.submit(drifting.drifts)
+
+    async def follow_target(self, actor: str) -> None:
+        """Make the directory what TFE has, wherever no pending change says otherwise."""
+        after: tuple[int, int] | None = drifting.START
+        while after is not None:
+            begin = after
+            after = await self._writer.submit(lambda tx: drifting.follow(tx, begin, actor))  # noqa: B023
+
+    async def backup(self, to: Path) -> int:
+        """Copy the database as it is now, while it is used; the copy's size in bytes.
+
+        Raises:
+            StoreRefused: it cannot be written there.
+        """
+        now = self._clock.wall()
+        return await asyncio.to_thread(backing_up.copy, self._settings.path, to, now)
+
+    async def retry(self, change: int, actor: str, reason: str) -> Sequence[int]:
+        """Try a change again; the changes that are pending because of it.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        profile = self._settings.rules.profile
+        return await self._writer.submit(
+            lambda tx: retrying.retry(tx, change, actor, reason, profile)
+        )
+
+    async def drop(self, change: int, actor: str, reason: str) -> None:
+        """End a parked or pending change.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        await self._writer.submit(lambda tx: dropping.drop(tx, change, actor, reason))

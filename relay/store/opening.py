@@ -1,0 +1,34 @@
+"""How the store is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relay.rules.guard import OPEN_DOOR
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relay.rules.guard import GuardPolicy
+    from relay.store.accepting import AcceptRules
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How the store is opened.
+
+    Attributes:
+        path: the database file.
+        rules: what accepting depends on.
+        synchronous: `FULL`; less is a negative control of the proofs.
+        min_free_bytes: below this much free space writes of IdPs are answered 503, so that
+            delivery can still record its results (A7).
+        guard: how much an IdP may take away before an operator is asked.
+    """
+
+    path: Path
+    rules: AcceptRules
+    synchronous: str = "FULL"
+    min_free_bytes: int = 64 * 1024 * 1024
+    guard: GuardPolicy = OPEN_DOOR

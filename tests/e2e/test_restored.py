@@ -1,0 +1,160 @@
+"""A database that is missing, damaged, older or from a backup is never taken for the real one."""
+
+import json
+
+import pytest
+from support.idp import add, deactivate
+from support.relays import RelayProcess, relay_for, typed, until, write_config
+
+from relay.errors import StoreRefused
+
+FAST = {"rate": 100}
+AT_ONCE = {"wait": "0s"}
+
+
+async def used(sim, folder):
+    """A database with two users and a group, all delivered."""
+    async with relay_for(sim, folder, target=FAST) as relay:
+        people = [await relay.idp.create_user(f"user{number}@x.org") for number in range(2)]
+        crew = await relay.idp.create_group("Crew", people[0])
+        await relay.settled()
+    return people, crew
+
+
+@pytest.mark.parametrize("size", [None, 0])
+async def test_a_missing_or_emptied_database_is_refused(unlimited, tmp_path, size):
+    await used(unlimited, tmp_path)
+    database = tmp_path / "relay.db"
+    database.unlink()
+    if size is not None:
+        database.touch()
+    with pytest.raises(StoreRefused, match="it held a queue before"):
+        async with relay_for(unlimited, tmp_path):
+            raise AssertionError("it began anew")
+    code, shown = await typed(tmp_path, "serve")
+    assert code == 4
+    assert "relay.db.lock to begin anew" in shown
+
+
+async def test_one_flipped_byte_in_any_of_its_pages_is_noticed_or_harmless(unlimited, tmp_path):
+    await used(unlimited, tmp_path)
+    database = tmp_path / "relay.db"
+    whole = database.read_bytes()
+    refused = 0
+    for page in range(0, len(whole), 4096 * 8):
+        database.write_bytes(whole[:page] + bytes([whole[page] ^ 0xFF]) + whole[page + 1 :])
+        try:
+            async with relay_for(unlimited, tmp_path) as relay:
+                assert (await relay.counters())["accepted"] == 3
+        except StoreRefused:
+            refused += 1
+        for leftover in tmp_path.glob("relay.db-*"):
+            leftover.unlink()
+    assert refused > 0
+
+
+async def test_a_truncated_database_is_refused(unlimited, tmp_path):
+    await used(unlimited, tmp_path)
+    database = tmp_path / "relay.db"
+    database.write_bytes(database.read_bytes()[: 4096 * 20])
+    with pytest.raises(StoreRefused, match="keep the file"):
+        async with relay_for(unlimited, tmp_path):
+            raise AssertionError("it opened a part of itself")
+
+
+async def test_a_database_of_a_newer_release_is_refused(unlimited, tmp_path):
+    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+        await relay.store.run(
+            lambda tx: tx.run(
+                "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+                " VALUES ('scim-relay', '9999_later', 'tomorrow')"
+            )
+        )
+    with pytest.raises(StoreRefused, match="a newer relay wrote it \\(9999_later\\)"):
+        async with relay_for(unlimited, tmp_path):
+            raise AssertionError("it opened what it does not understand")
+
+
+async def test_an_older_copy_starts_in_the_hold_restored(unlimited, tmp_path):
+    await used(unlimited, tmp_path)
+    database = tmp_path / "relay.db"
+    old = database.read_bytes()
+    async with relay_for(unlimited, tmp_path, target=FAST):
+        pass
+    database.write_bytes(old)
+    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+        [hold] = (await relay.store.snapshot()).holds
+        assert (hold.name, "an older copy" in hold.reason) == ("restored", True)
+
+
+async def backed_up(sim, folder, meanwhile):
+    """Back a running relay up, go on for a while, and put the backup in its place."""
+    copy = folder / "copy.db"
+    async with relay_for(sim, folder, target=FAST, answer=AT_ONCE) as relay:
+        assert (await typed(folder, "backup", str(copy)))[0] == 0
+        assert (await typed(None, "verify", str(copy)))[0] == 0
+        await meanwhile(relay)
+        await relay.settled()
+    copy.replace(folder / "relay.db")
+
+
+async def test_revocations_made_after_the_backup_are_not_undone(unlimited, tmp_path):
+    people, crew = await used(unlimited, tmp_path)
+
+    async def meanwhile(relay):
+        await relay.idp.patch(f"/Users/{people[0]}", deactivate())
+        await relay.idp.patch(f"/Groups/{crew}", add(people[1]))
+        await relay.idp.create_user("later@x.org")
+
+    await backed_up(unlimited, tmp_path, meanwhile)
+    unlimited.log.clear()
+    async with relay_for(unlimited, tmp_path, target=FAST, answer=AT_ONCE) as relay:
+        assert {hold.name for hold in (await relay.store.snapshot()).holds} == {"restored"}
+        listed = json.loads((await typed(tmp_path, "holds", "list", "--json"))[1])
+        assert sorted((one["name"], one["what"]) for one in listed["drift"]) == [
+            ("Crew", "membership of user1@x.org"),
+            ("user0@x.org", "active"),
+        ]
+        new = await relay.idp.create_user("new@x.org")
+        code, shown = await typed(tmp_path, "resume", "--hold", "restored", "--reason", "compared")
+        assert (code, "--keep" in shown) == (1, True)
+        words = ("resume", "--hold", "restored", "--keep", "target", "--reason", "compared")
+        assert (await typed(tmp_path, *words))[0] == 0
+        await relay.settled()
+
+        assert (await relay.idp.get(f"/Users/{people[0]}")).body["active"] is False
+        members = (await relay.idp.get(f"/Groups/{crew}")).body["members"]
+        assert {one["value"] for one in members} == set(people)
+        found = await relay.idp.find("Users", 'userName eq "later@x.org"')
+        assert found.body["totalResults"] == 1
+        assert (await relay.idp.get(f"/Users/{new}")).status == 200
+    writes = [one for one in unlimited.log.entries() if one.method != "GET"]
+    assert [one.method for one in writes] == ["POST"]
+
+
+async def test_tfe_can_be_brought_back_to_the_backup(unlimited, tmp_path):
+    people, crew = await used(unlimited, tmp_path)
+
+    async def meanwhile(relay):
+        await relay.idp.patch(f"/Groups/{crew}", add(people[1]))
+
+    await backed_up(unlimited, tmp_path, meanwhile)
+    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+        words = ("resume", "--hold", "restored", "--keep", "directory", "--reason", "compared")
+        assert (await typed(tmp_path, *words))[0] == 0
+        await relay.free()
+        [made] = unlimited.directory.groups
+        await until(lambda: len(next(iter(unlimited.directory.groups)).fields.members) == 1)
+        assert made.fields.display_name == "Crew"
+
+
+async def test_a_backup_is_written_whole_while_the_relay_takes_writes(unlimited, tmp_path):
+    relay = RelayProcess(write_config(unlimited, tmp_path))
+    await relay.start()
+    copy = tmp_path / "copy.db"
+    assert (await typed(tmp_path, "backup", str(copy)))[0] == 0
+    assert copy.stat().st_mode & 0o777 == 0o600
+    again, shown = await typed(tmp_path, "backup", str(copy))
+    assert (again, "there already" in shown) == (1, True)
+    assert (await typed(None, "verify", str(tmp_path / "tfe-token")))[0] == 1
+    assert await relay.stop() == 0
