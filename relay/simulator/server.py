@@ -130,7 +130,7 @@ def _head(request: web.Request, base_length: int) -> Arrival:
     return Arrival(
         method=request.method,
         path=request.path[base_length:],
-        query=dict(request.query),
+        query=dict(request.query.items()),
         authorization=request.headers.get("Authorization"),
         content_type=request.content_type.lower() if "Content-Type" in request.headers else "",
         request_id=request.headers.get("X-Request-Id"),

@@ -40,6 +40,13 @@ async def test_it_answers_over_http_and_logs_what_arrived(sim, http):
     assert sim.token not in repr(entry)
 
 
+async def test_of_a_parameter_given_twice_the_last_counts(sim, http):
+    async with http.get(f"{sim.url}/Users?count=1&count=2") as answer:
+        assert answer.status == 200
+
+    assert sim.log.entries()[0].query == {"count": "2"}
+
+
 async def test_a_burst_over_sockets_is_let_in_ten_at_a_time(sim, http):
     async def status():
         async with http.get(f"{sim.url}/Users") as answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote
 
 from relay.errors import MaybeSent, NotSent, TargetError
@@ -19,7 +19,7 @@ from relay.target.client import Endpoint
 from relay.target.reads import Get
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from relay.clock import Ids
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from relay.rules.verdict import Answered
     from relay.target.admin.budget import Budget, Budgets
     from relay.target.admin.facts import ScimGroup, ScimSettings, ScimToken, Team, User
-    from relay.target.client import TargetClient
+    from relay.target.client import Sendable
 
 Fact = TypeVar("Fact")
 
@@ -39,6 +39,16 @@ PAGE_SIZE: Final = 100
 _VERSION: Final = "x-tfe-version"
 _RESET: Final = "x-ratelimit-reset"
 _FIRST_WITH_SCIM: Final = 2
+
+
+class Transport(Protocol):
+    """What sends one request: an open TargetClient of `admin_endpoint`, or memory."""
+
+    async def send(
+        self, request: Sendable, attempt_id: str, query: Mapping[str, str] | None = None
+    ) -> Answered:
+        """Send once; the answer, whatever its status. Raises NotSent or MaybeSent."""
+        ...
 
 
 class Reason(StrEnum):
@@ -97,9 +107,9 @@ def admin_endpoint(url: str, *, timeout_s: float = 30.0, ca_file: Path | None = 
 
 
 class AdminReader:
-    """Reads over an open client of `admin_endpoint`. All methods raise AdminFailed."""
+    """Reads over a transport. All methods raise AdminFailed."""
 
-    def __init__(self, client: TargetClient, budgets: Budgets, ids: Ids) -> None:
+    def __init__(self, client: Transport, budgets: Budgets, ids: Ids) -> None:
         self._client = client
         self._budgets = budgets
         self._ids = ids
