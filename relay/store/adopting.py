@@ -41,6 +41,7 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     if not before.c_exists:
         joining.join(tx, row)
     wake_names(tx, row)
+    lanes.renew(tx, rows.by_row(tx, row))
     return True
 
 
