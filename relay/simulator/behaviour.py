@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from relay.rules.contract import TFE, TargetProfile
+from relay.rules.contract import HCP, TFE, TargetProfile
 from relay.simulator.admin.budgets import AdminLimits
 
 
@@ -111,6 +111,7 @@ class SimulatorSettings:
         paused: start paused.
         enabled: False starts with SCIM disabled, and without any SCIM token.
         keep_bodies: the request log keeps bodies.
+        version: what `X-TFE-Version` says; empty for HCP Terraform, which has no admin API.
         behaviour: limits and switches.
     """
 
@@ -125,6 +126,7 @@ class SimulatorSettings:
     paused: bool = False
     enabled: bool = True
     keep_bodies: bool = False
+    version: str = "2.0.1"
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     def for_profile(self, profile: TargetProfile) -> SimulatorSettings:
@@ -132,5 +134,6 @@ class SimulatorSettings:
         return replace(
             self,
             limit=replace(self.limit, rate=profile.rate),
+            version="" if profile == HCP else self.version,
             behaviour=Behaviour.of(profile),
         )

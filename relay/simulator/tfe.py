@@ -54,7 +54,13 @@ class Tfe:
         self.directory = Directory(self.clock, minted, self.settings.behaviour)
         self.access = Access(self.clock, minted, self.settings.token)
         self.access.paused = self.settings.paused
-        self.site = Site(self.clock, minted, self.directory, self.settings.admin_limits)
+        self.site = Site(
+            self.clock,
+            minted,
+            self.directory,
+            self.settings.admin_limits,
+            self.settings.version,
+        )
         if self.settings.admin_token is not None:
             self.site.people.issue(token=self.settings.admin_token)
         self.limiter = Limiter(self.clock, self.settings.limit)

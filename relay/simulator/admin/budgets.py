@@ -47,9 +47,9 @@ class AdminLimits:
 class Budgets:
     """Counts requests; a refused one costs nothing."""
 
-    def __init__(self, clock: Clock, limits: AdminLimits | None = None) -> None:
+    def __init__(self, clock: Clock, limits: AdminLimits) -> None:
         self._clock = clock
-        self._limits = limits or AdminLimits()
+        self._limits = limits
         self._arrivals: dict[tuple[Purse, str], deque[float]] = {}
 
     @property

@@ -60,7 +60,9 @@ def _teams(call: Call, rest: list[str]) -> Outcome:
 
 
 def _admin(call: Call, rest: list[str]) -> Outcome:
-    """What only a site administrator may: for anybody else it is not there."""
+    """What only a site administrator may: for anybody else, and with HCP, it is not there."""
+    if not call.tfe.site.version:
+        raise not_there()
     match rest:
         case ["saml-settings"]:
             return settings.saml_settings(call)

@@ -47,7 +47,7 @@ class Site:
     """TFE's own side.
 
     Attributes:
-        version: what `X-TFE-Version` says.
+        version: what `X-TFE-Version` says; empty for HCP Terraform.
         saml: SAML's settings.
         estate: organisations and teams.
         people: administrators and their tokens.
@@ -56,9 +56,9 @@ class Site:
     """
 
     def __init__(
-        self, clock: Clock, ids: Ids, directory: Directory, limits: AdminLimits | None = None
+        self, clock: Clock, ids: Ids, directory: Directory, limits: AdminLimits, version: str
     ) -> None:
-        self.version = "2.0.1"
+        self.version = version
         self.saml = Saml()
         self.estate = Estate(clock, ids)
         self.people = People(clock, ids, directory)

@@ -75,10 +75,10 @@ class AdminSurface:
     def dress(self, arrival: Arrival, reply: Reply) -> Reply:
         """Version and budget, as HashiCorp's clients read them."""
         site = self._tfe.site
+        name = {"X-TFE-Version": site.version, "TFP-AppName": "Terraform Enterprise"}
         headers = {
-            "X-TFE-Version": site.version,
+            **(name if site.version else {"TFP-AppName": "HCP Terraform"}),
             "TFP-API-Version": _API_VERSION,
-            "TFP-AppName": "Terraform Enterprise",
             **site.budgets.headers(_purse(arrival), self._payer(arrival)),
         }
         return replace(reply, headers={**headers, **reply.headers})

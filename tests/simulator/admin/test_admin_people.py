@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from relay.rules.contract import HCP
 from relay.simulator.admin.surface import AdminSurface
+from relay.simulator.behaviour import SimulatorSettings
 from relay.simulator.log import Arrival
 from relay.simulator.service import Service
 
@@ -68,12 +70,22 @@ async def test_the_version_is_on_refusals_too(admin):
     assert (await admin("GET", "teams/none")).headers["X-TFE-Version"] == "2.0.1"
 
 
-@pytest.mark.parametrize("version", ["1.2.0", "v202507-1", ""])
+@pytest.mark.parametrize("version", ["1.2.0", "v202507-1"])
 async def test_below_2_0_the_admin_api_knows_no_scim(admin, tfe, version):
     tfe.site.version = version
 
     assert (await admin("GET", "admin/scim-settings")).status == 404
     assert (await admin("GET", "admin/users")).status == 200
+
+
+async def test_hcp_terraform_has_organisations_and_no_admin_api(admin, tfe):
+    tfe.site.version = SimulatorSettings().for_profile(HCP).version
+    details = await admin("GET", "account/details")
+    paths = ["admin/users", "admin/saml-settings", "admin/scim-settings"]
+
+    assert [(await admin("GET", path)).status for path in paths] == [404] * 3
+    assert (details.status, details.headers["TFP-AppName"]) == (200, "HCP Terraform")
+    assert "X-TFE-Version" not in details.headers
 
 
 async def test_account_details_show_whose_token_it_is(admin):
