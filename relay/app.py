@@ -23,8 +23,10 @@ from relay import __version__
 from relay.clock import RandomIds, SystemClock, system_rng
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
+from relay.delivery.identity import Identity
 from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
+from relay.delivery.sender import Sender
 from relay.front.front import Front
 from relay.front.server import serve_front
 from relay.ops import systemd
@@ -161,31 +163,32 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     how = delivery_settings(settings)
     pacer = Pacer(settings.target.rate)
     metrics.target.paced(pacer.rate)
-    keeper = Keeper(store, client, pacer, how, clock, rng)
+    sender = Sender(client, pacer, clock, metrics.target)
+    identity = Identity(store, sender, clock)
+    keeper = Keeper(store, sender, identity, pacer, how, clock, rng)
     await keeper.load()
     await _bound_to(settings.target.url, store, keeper)
     importer = Importer(
         store=store,
-        target=client,
-        pacer=pacer,
+        sender=sender,
         keeper=keeper,
         health=health,
         clock=clock,
-        metrics=metrics.target,
     )
     await importer.load()
     dispatcher = Dispatcher(
         store=store,
-        target=client,
+        sender=sender,
         pacer=pacer,
         keeper=keeper,
+        identity=identity,
         health=health,
         settings=how,
         clock=clock,
         rng=rng,
         metrics=metrics.target,
     )
-    reporter = Reporter(settings, store, metrics, pacer, importer, clock)
+    reporter = Reporter(settings, store, metrics, pacer, importer, keeper, clock)
     return Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, clock)
 
 

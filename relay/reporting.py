@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from relay.ops.errors import NotFound
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
     from relay.clock import Clock
     from relay.delivery.importer import Importer
+    from relay.delivery.keeper import Keeper
     from relay.ops.control import Route
     from relay.pace import Pacer
     from relay.rules.types import Json, JsonObject
     from relay.settings import Settings
     from relay.store import Store
+    from relay.store.holds import Hold
     from relay.store.status import Snapshot
     from relay.telemetry.metrics import Metrics
 
@@ -37,6 +40,7 @@ class Reporter:
         metrics: Metrics,
         pacer: Pacer,
         importer: Importer,
+        keeper: Keeper,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -44,6 +48,7 @@ class Reporter:
         self._metrics = metrics
         self._pacer = pacer
         self._importer = importer
+        self._keeper = keeper
         self._clock = clock
 
     async def run(self) -> None:
@@ -98,19 +103,23 @@ class Reporter:
             "owed_revocations": now.owed,
             "oldest_owed_revocation_age_s": self._age(now.oldest_owed_at),
             "held_effects": now.held,
-            "holds": [
-                {
-                    "hold": hold.name.value,
-                    "since_s": self._age(hold.since),
-                    "until_s": None if hold.until is None else -self._ago(hold.until),
-                    "reason": hold.reason,
-                }
-                for hold in now.holds
-            ],
+            "holds": [self._hold(hold) for hold in now.holds],
             "rate": round(self._pacer.rate, 2),
             "rate_configured": self._settings.target.rate,
             "import": "complete" if self._importer.complete else f"{self._progress():.0%}",
             "disk_full": self._store.directory.full,
+        }
+
+    def _hold(self, hold: Hold) -> JsonObject:
+        """A hold as an operator sees it; `next_look_s` is None if only an operator ends it."""
+        next_look_s = self._keeper.next_look_s(hold.name)
+        return {
+            "hold": hold.name.value,
+            "since": _moment(hold.since),
+            "since_s": self._age(hold.since),
+            "until_s": None if hold.until is None else -self._ago(hold.until),
+            "next_look_s": None if next_look_s is None else round(next_look_s, 3),
+            "reason": hold.reason,
         }
 
     def _ago(self, at: float) -> float:
@@ -134,6 +143,11 @@ class Reporter:
         if row is None:
             raise NotFound(f"no change has the number {number}")
         return self._row(row)
+
+
+def _moment(at: float) -> str:
+    """Seconds since the epoch as RFC 3339 text in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _size(path: Path) -> int:

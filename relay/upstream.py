@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.errors import Unavailable
+from relay.store.holds import HoldName
 
 if TYPE_CHECKING:
     from relay.delivery.importer import Importer
@@ -29,6 +30,10 @@ class DeliveryUpstream:
     def import_complete(self) -> bool:
         """Whether a miss in the directory is a true miss."""
         return self._importer.complete
+
+    def silent_s(self) -> float:
+        """Seconds for which TFE asked not to be asked; 0 if it did not."""
+        return self._keeper.next_look_s(HoldName.THROTTLED) or 0.0
 
     async def fetch(self, kind: Kind, key: str, value: str, /) -> None:
         """Take one resource of TFE in, if it is there.

@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from relay.errors import MaybeSent, NotSent, Unavailable
-from relay.rules.verdict import Answered, Outcome, Sent, Verdict, judge
+from relay.errors import Unavailable
+from relay.rules.verdict import Outcome, Verdict
 from relay.store.claiming import Idle
+from relay.store.claims import Purpose
 from relay.store.settling import Circumstances
 from relay.telemetry import events
 
 if TYPE_CHECKING:
     from relay.clock import Clock, Rng
     from relay.delivery.health import Health
+    from relay.delivery.identity import Identity
     from relay.delivery.keeper import Keeper
-    from relay.delivery.ports import Target, TargetMetrics
-    from relay.pace import Pacer
+    from relay.delivery.ports import TargetMetrics
+    from relay.delivery.sender import Sender
+    from relay.pace import Pacer, Slot
     from relay.store import Store
     from relay.store.claims import Claim
 
@@ -58,9 +61,10 @@ class Dispatcher:
 
     Args:
         store: the queue.
-        target: TFE.
+        sender: sends to TFE.
         pacer: slots.
         keeper: the holds.
+        identity: whether TFE is still ours.
         health: whose trouble it is.
         settings: how many at once, for how long.
         clock: time.
@@ -72,9 +76,10 @@ class Dispatcher:
         self,
         *,
         store: Store,
-        target: Target,
+        sender: Sender,
         pacer: Pacer,
         keeper: Keeper,
+        identity: Identity,
         health: Health,
         settings: DeliverySettings,
         clock: Clock,
@@ -82,9 +87,10 @@ class Dispatcher:
         metrics: TargetMetrics,
     ) -> None:
         self._store = store
-        self._target = target
+        self._sender = sender
         self._pacer = pacer
         self._keeper = keeper
+        self._identity = identity
         self._health = health
         self._settings = settings
         self._clock = clock
@@ -107,13 +113,13 @@ class Dispatcher:
             while not self._stopping:
                 self.beat = self._clock.monotonic()
                 await room.acquire()
-                claim = await self._next()
-                if claim is None:
+                ready = await self._next()
+                if ready is None:
                     room.release()
                     continue
-                tasks.create_task(self._deliver(claim, room))
+                tasks.create_task(self._deliver(*ready, room))
 
-    async def _next(self) -> Claim | None:
+    async def _next(self) -> tuple[Claim, Slot] | None:
         """The next claim with its slot, or None after a wait."""
         self._store.work.clear()
         claim = await self._claim()
@@ -121,11 +127,12 @@ class Dispatcher:
             await self._rest(claim.next_due)
             return None
         self._turn += 1
-        await self._pacer.acquire()
+        slot = await self._pacer.reserve()
         if self._stopping or self._keeper.blocked:
+            slot.unused()
             await self._store.release(claim)
             return None
-        return claim
+        return claim, slot
 
     async def _claim(self) -> Claim | Idle:
         if self._keeper.blocked:
@@ -146,23 +153,18 @@ class Dispatcher:
         except TimeoutError:
             return
 
-    async def _deliver(self, claim: Claim, room: asyncio.Semaphore) -> None:
+    async def _deliver(self, claim: Claim, slot: Slot, room: asyncio.Semaphore) -> None:
         try:
-            verdict = await self._send(claim)
-            await self._settle(claim, verdict)
+            began = self._clock.monotonic()
+            verdict = await self._send(claim, slot)
+            self._adjust_rate(verdict)
+            await self._settle(claim, *await self._judged(claim, verdict, began))
         finally:
             room.release()
 
-    async def _send(self, claim: Claim) -> Verdict:
+    async def _send(self, claim: Claim, slot: Slot) -> Verdict:
         began = self._clock.monotonic()
-        outcome: Answered | NotSent | MaybeSent
-        try:
-            outcome = await self._target.send(claim.request, str(claim.attempt))
-        except (NotSent, MaybeSent) as error:
-            outcome = error
-        verdict = judge(Sent.of(claim.request), outcome)
-        took = self._clock.monotonic() - began
-        self._metrics.observe(claim.request.method, verdict.status, took)
+        verdict = await self._sender.send(slot, claim.request, str(claim.attempt))
         log.info(
             events.ATTEMPT_SETTLED,
             attempt=claim.attempt,
@@ -171,17 +173,41 @@ class Dispatcher:
             purpose=claim.purpose.value,
             status=verdict.status,
             verdict=verdict.outcome.value,
-            send_s=round(took, 4),
+            send_s=round(self._clock.monotonic() - began, 4),
         )
         return verdict
 
-    async def _settle(self, claim: Claim, verdict: Verdict) -> None:
+    async def _judged(
+        self, claim: Claim, verdict: Verdict, began: float
+    ) -> tuple[Verdict, Circumstances]:
+        """What the result means among the others, and by TFE's word where that leaves a doubt."""
         now = self._circumstances(claim, verdict)
-        if verdict.outcome is Outcome.MISSING and claim.reads_back:
-            now = replace(now, hold=await self._keeper.foreign(claim.resource))
-        self._adjust_rate(verdict)
         if now.hold is not None:
             self._keeper.raised(now.hold)
+        elif claim.unlearns(verdict):
+            now = replace(now, hold=await self._identity.doubted(claim.resource, began))
+            if now.hold is not None:
+                self._keeper.raised(now.hold)
+                verdict = replace(verdict, outcome=Outcome.MISSING)
+        elif verdict.outcome is Outcome.FAILED and self._health.repeats_alone(claim.resource):
+            # Before this lane is blamed: has TFE begun to fail everybody?
+            now = replace(now, hold=await self._keeper.troubled())
+            if now.hold is not None:
+                self._keeper.raised(now.hold)
+                now = replace(now, charge=False)
+        elif verdict.outcome is Outcome.DELIVERED:
+            self._succeeded(claim)
+        return verdict, now
+
+    def _succeeded(self, claim: Claim) -> None:
+        if claim.purpose is Purpose.WRITE:
+            self._keeper.succeeded()
+        if claim.proves:
+            self._identity.proved()
+        elif claim.request.creates and self._identity.stale:
+            self._keeper.suspect()
+
+    async def _settle(self, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
         while True:
             try:
                 await self._store.settle(claim, verdict, now)
@@ -194,14 +220,15 @@ class Dispatcher:
 
     def _circumstances(self, claim: Claim, verdict: Verdict) -> Circumstances:
         monotonic, unit = self._clock.monotonic(), self._rng.uniform(0.0, 1.0)
+        charge = self._health.others_succeed(claim.resource, monotonic)
         hold = self._health.note(
             claim.resource,
             verdict,
             now_s=monotonic,
             wall_s=self._clock.wall(),
             unit=unit,
+            writes=claim.purpose is Purpose.WRITE,
         )
-        charge = self._health.others_succeed(claim.resource, monotonic)
         return Circumstances(charge, unit, self._settings.timeout_s, hold)
 
     def _adjust_rate(self, verdict: Verdict) -> None:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from relay.errors import MaybeSent, NotSent
 from relay.rules import reads
 from relay.rules.shadow import TargetResource, from_target
-from relay.rules.verdict import Answered, Outcome, Sent, Verdict, judge
+from relay.rules.verdict import Outcome, Verdict
 from relay.store.importing import ImportState
 from relay.telemetry import events
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from relay.clock import Clock
     from relay.delivery.health import Health
     from relay.delivery.keeper import Keeper
-    from relay.delivery.ports import Target, TargetMetrics
-    from relay.pace import Pacer
+    from relay.delivery.sender import Sender
     from relay.rules.planner_types import Request
     from relay.rules.types import Kind
     from relay.store import Store
@@ -36,7 +34,7 @@ PAGE: Final = 200
 RETRY_S: Final = 1.0
 IMPORT_LANE: Final = -1
 """Stands for the import where results of lanes are compared."""
-TOKEN_NOTE: Final = "token accepted"  # noqa: S105 - a note's key  # noqa: S105 - a note's key
+TOKEN_NOTE: Final = "token accepted"  # noqa: S105 - a note's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +50,26 @@ class Importer:
 
     Args:
         store: the directory.
-        target: TFE.
-        pacer: slots; the import's requests count like any other.
+        sender: asks TFE; the import's requests count like any other.
         keeper: holds.
         health: whose trouble it is.
         clock: time.
-        metrics: what is counted.
     """
 
     def __init__(
         self,
         *,
         store: Store,
-        target: Target,
-        pacer: Pacer,
+        sender: Sender,
         keeper: Keeper,
         health: Health,
         clock: Clock,
-        metrics: TargetMetrics,
     ) -> None:
         self._store = store
-        self._target = target
-        self._pacer = pacer
+        self._sender = sender
         self._keeper = keeper
         self._health = health
         self._clock = clock
-        self._metrics = metrics
         self._state = ImportState()
         self._accepted = False
 
@@ -168,6 +160,7 @@ class Importer:
             now_s=self._clock.monotonic(),
             wall_s=self._clock.wall(),
             unit=0.5,
+            writes=False,
         )
         if hold is not None:
             self._keeper.raised(hold)
@@ -177,16 +170,7 @@ class Importer:
         return verdict
 
     async def _once(self, request: Request, purpose: str) -> Verdict:
-        await self._pacer.acquire()
-        began = self._clock.monotonic()
-        outcome: Answered | NotSent | MaybeSent
-        try:
-            outcome = await self._target.send(request, purpose.replace(" ", "-"))
-        except (NotSent, MaybeSent) as error:
-            outcome = error
-        verdict = judge(Sent.of(request), outcome)
-        self._metrics.observe(request.method, verdict.status, self._clock.monotonic() - began)
-        return verdict
+        return await self._sender.ask(request, purpose.replace(" ", "-"))
 
 
 def _entries(verdict: Verdict) -> list[object] | None:

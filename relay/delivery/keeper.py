@@ -1,9 +1,12 @@
 """Holds while they stand: when to probe, what a probe says, when they go (design, *Holds*).
 
 `throttled` goes with time; `paused`, `token` and `down` go when a gentle probe succeeds, and
-whatever was held is then sent in order. After `paused` and `token`, and after several bound ids
-were unknown, TFE is asked whether it is still the one this database was filled from: if not,
-`foreign` is raised and only an operator ends it.
+whatever was held is then sent in order. With each probe that succeeds TFE is asked whether it is
+still the one this database was filled from: if not, `foreign` is raised and only an operator ends
+it.
+
+Waits are kept by the monotonic clock: wall time may jump (L6). Only what is shown, and what a
+restart finds in the store, is wall time.
 """
 
 from __future__ import annotations
@@ -13,10 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from relay.errors import MaybeSent, NotSent
-from relay.rules import backoff, reads
-from relay.rules.types import Kind
-from relay.rules.verdict import Answered, Outcome, Sent, Verdict, judge
+from relay.rules import backoff, reads, retry_after
 from relay.store.holds import Hold, HoldName
 from relay.store.settling import HoldRequest
 from relay.telemetry import events
@@ -24,18 +24,17 @@ from relay.telemetry import events
 if TYPE_CHECKING:
     from relay.clock import Clock, Rng
     from relay.delivery.dispatcher import DeliverySettings
-    from relay.delivery.ports import Target
+    from relay.delivery.identity import Identity
+    from relay.delivery.sender import Sender
     from relay.pace import Pacer
-    from relay.rules.planner_types import Request
     from relay.store import Store
 
 log = structlog.get_logger(__name__)
 
+_ROUNDING_S: Final = 1.0
+"""A wait of an hour is an hour, though moments pass between being asked for it and noting it."""
+
 PROBED: Final = (HoldName.PAUSED, HoldName.TOKEN, HoldName.DOWN)
-_OF_OUTCOME: Final = {
-    Outcome.PAUSED: HoldName.PAUSED,
-    Outcome.TOKEN: HoldName.TOKEN,
-}
 
 
 class Keeper:
@@ -43,8 +42,9 @@ class Keeper:
 
     Args:
         store: where they last.
-        target: whom to probe.
-        pacer: probes are requests like any other.
+        sender: probes TFE; probes are requests like any other.
+        identity: whether TFE is still ours.
+        pacer: its rate, which trouble lowers.
         settings: how gently.
         clock: time.
         rng: jitter.
@@ -53,14 +53,16 @@ class Keeper:
     def __init__(
         self,
         store: Store,
-        target: Target,
+        sender: Sender,
+        identity: Identity,
         pacer: Pacer,
         settings: DeliverySettings,
         clock: Clock,
         rng: Rng,
     ) -> None:
         self._store = store
-        self._target = target
+        self._sender = sender
+        self._identity = identity
         self._pacer = pacer
         self._settings = settings
         self._clock = clock
@@ -69,6 +71,10 @@ class Keeper:
         self._news = asyncio.Event()
         self._changes = asyncio.Event()
         self._probes = 0
+        self._probe_at: float | None = None
+        self._throttled_until = 0.0
+        self._asks_first = False
+        self._suspects = False
 
     @property
     def blocked(self) -> bool:
@@ -96,19 +102,57 @@ class Keeper:
 
     async def load(self) -> None:
         """Take over the holds of an earlier process: they survive a restart."""
-        self._holds = {hold.name: hold for hold in await self._store.holds()}
+        for hold in await self._store.holds():
+            self._holds[hold.name] = hold
+            if hold.until is not None:
+                self._throttle(hold.until, hold.until - hold.since)
+
+    def next_look_s(self, name: HoldName) -> float | None:
+        """Seconds until a hold is looked at again, 0 while it is; None: an operator ends it."""
+        at = None
+        if name is HoldName.THROTTLED and name in self._holds:
+            at = self._throttled_until
+        elif name in PROBED and name in self._holds:
+            at = self._probe_at or self._clock.monotonic()
+            if HoldName.THROTTLED in self._holds:
+                at = max(at, self._throttled_until)
+        return None if at is None else max(0.0, at - self._clock.monotonic())
 
     def raised(self, request: HoldRequest) -> None:
-        """A result raises a hold; the store records it with that result."""
+        """A result raises a hold, or prolongs it; the store records it with that result."""
         known = self._holds.get(request.name)
         since = known.since if known else self._clock.wall()
-        self._holds[request.name] = Hold(request.name, since, request.until, request.reason)
+        until = request.until
+        if until is not None:
+            self._throttle(until, until - self._clock.wall())
+            until = max(until, (known and known.until) or 0.0)
+        self._holds[request.name] = Hold(request.name, since, until, request.reason)
         if known is None:
-            self._probes = 0
             log.warning(events.HOLD_RAISED, hold=request.name.value, reason=request.reason)
         self._store.directory.give_up()
         self._news.set()
         self._tell()
+
+    def _throttle(self, until: float, asked_s: float) -> None:
+        """Wait until then, an hour at most; what was asked for once is never shortened.
+
+        Args:
+            until: in seconds since the epoch.
+            asked_s: how long TFE asked to wait: an hour stands for anything longer, so that then
+                TFE is asked before all that waited is sent.
+        """
+        wait_s = min(max(until - self._clock.wall(), 0.0), retry_after.MAX_S)
+        self._throttled_until = max(self._throttled_until, self._clock.monotonic() + wait_s)
+        self._asks_first = self._asks_first or asked_s > retry_after.MAX_S - _ROUNDING_S
+
+    def succeeded(self) -> None:
+        """A write reached TFE: the next trouble is probed as soon as the first was."""
+        self._probes = 0
+
+    def suspect(self) -> None:
+        """Resources are created on a TFE that long has not proved to be ours: have it asked."""
+        self._suspects = True
+        self._news.set()
 
     async def raise_hold(self, name: HoldName, reason: str) -> None:
         """Raise a hold outside of any result."""
@@ -138,14 +182,14 @@ class Keeper:
 
     def _next_s(self) -> float | None:
         """Seconds until the next look; None while nothing stands that time or a probe can lift."""
-        waits = []
-        throttled = self._holds.get(HoldName.THROTTLED)
-        if throttled is not None:
-            # An end that wall time moved out of reach ends within an hour all the same (L6).
-            waits.append(min(max((throttled.until or 0) - self._clock.wall(), 0.0), 3600.0))
+        now = self._clock.monotonic()
+        if HoldName.THROTTLED in self._holds:
+            return max(self._throttled_until - now, 0.0)
         if any(name in self._holds for name in PROBED):
-            waits.append(self._probe_wait_s())
-        return min(waits) if waits else None
+            if self._probe_at is None:
+                self._probe_at = now + self._probe_wait_s()
+            return max(self._probe_at - now, 0.0)
+        return 0.0 if self._suspects and not self._holds else None
 
     def _probe_wait_s(self) -> float:
         ceiling = backoff.ceiling_s(
@@ -154,96 +198,61 @@ class Keeper:
         return ceiling / 2 + self._rng.uniform(0.0, 1.0) * ceiling / 2
 
     async def _look(self) -> None:
-        throttled = self._holds.get(HoldName.THROTTLED)
-        if throttled is not None and (throttled.until or 0) <= self._clock.wall():
-            await self.lift(HoldName.THROTTLED)
         if HoldName.THROTTLED in self._holds:
-            return
-        if any(name in self._holds for name in PROBED):
+            if self._asks_first:
+                await self._probe()
+            else:
+                await self._unthrottle()
+        elif any(name in self._holds for name in PROBED):
             await self._probe()
+        else:
+            self._suspects = False
+            await self._raise_if(await self._identity.reviewed())
+
+    async def _unthrottle(self) -> None:
+        """The wait is over, unless it was prolonged while TFE was being asked."""
+        over = self._throttled_until <= self._clock.monotonic()
+        if HoldName.THROTTLED in self._holds and over:
+            self._asks_first = False
+            await self.lift(HoldName.THROTTLED)
+
+    async def _raise_if(self, request: HoldRequest | None) -> None:
+        if request is not None:
+            self.raised(request)
+            await self._store.raise_hold(request.name, request.reason, request.until)
 
     async def _probe(self) -> None:
         """One gentle request that a paused TFE refuses: discovery would prove nothing."""
         self._probes += 1
-        verdict = await self._ask(reads.probe())
-        if verdict.outcome is not Outcome.DELIVERED:
-            await self._still(verdict)
+        verdict = await self._sender.ask(reads.probe(), "probe")
+        trouble = self._identity.trouble(verdict, self._probes)
+        if trouble is None:
+            trouble = await self._identity.compared(verdict)
+        self._probe_at = None
+        if trouble is not None and trouble.name is not HoldName.FOREIGN:
+            await self._still(trouble)
             return
-        hold = await self._other_target(verdict, 0)
-        if hold is not None:
-            await self.raise_hold(hold.name, hold.reason)
-            if hold.name is not HoldName.FOREIGN:
-                return
-        self._probes = 0
+        await self._raise_if(trouble)
         if HoldName.DOWN in self._holds:
             self._pacer.slow_start()
         for name in PROBED:
             if name in self._holds:
                 await self.lift(name)
-        self._store.work.set()
+        await self._unthrottle()
 
-    async def _still(self, verdict: Verdict) -> None:
+    async def _still(self, trouble: HoldRequest) -> None:
         """The probe failed: what stands is what it says now."""
-        if verdict.outcome is Outcome.THROTTLED:
+        if trouble.name is HoldName.THROTTLED:
             self._pacer.slow_down()
-            wait_s = verdict.retry_after_s or backoff.ceiling_s(self._probes)
-            until = self._clock.wall() + wait_s
-            self.raised(HoldRequest(HoldName.THROTTLED, verdict.detail or "429", until))
-            await self._store.raise_hold(HoldName.THROTTLED, verdict.detail or "429", until)
+            await self._raise_if(trouble)
             return
-        name = _OF_OUTCOME.get(verdict.outcome, HoldName.DOWN)
-        reason = f"{verdict.status or 'no answer'}: {verdict.detail}"
-        if name not in self._holds:
-            await self.raise_hold(name, reason)
+        if trouble.name not in self._holds:
+            await self._raise_if(trouble)
         for other in PROBED:
-            if other is not name and other in self._holds:
+            if other is not trouble.name and other in self._holds:
                 await self.lift(other)
+        await self._unthrottle()
 
-    async def foreign(self, but: int) -> HoldRequest | None:
-        """A bound id is unknown to TFE: is it that resource alone, or another TFE (K5)?
-
-        Args:
-            but: the resource in question, not asked for again.
-
-        Returns:
-            The hold to raise, `foreign` or whatever keeps TFE from answering, so that nothing is
-            unlearnt in doubt; None if TFE knows others of ours.
-        """
-        verdict = await self._ask(reads.probe())
-        if verdict.outcome is not Outcome.DELIVERED:
-            return _unanswered(verdict)
-        return await self._other_target(verdict, but)
-
-    async def _other_target(self, verdict: Verdict, but: int) -> HoldRequest | None:
-        """Whether the TFE that answered this probe is another than the one we know."""
-        known = await self._store.binding(but)
-        if not known.users:
-            return None
-        if (verdict.resource or {}).get("totalResults") == 0:
-            seen = f"TFE lists no users, but {known.users} or more are known: wiped or replaced"
-            return HoldRequest(HoldName.FOREIGN, seen)
-        for target in known.sample:
-            asked = await self._ask(reads.by_id(Kind.USER, target))
-            if asked.outcome is Outcome.DELIVERED:
-                return None
-            if asked.outcome is not Outcome.MISSING:
-                return _unanswered(asked)
-        if not known.sample:
-            return None
-        seen = f"TFE knows none of the ids {', '.join(known.sample)}: wiped or replaced"
-        return HoldRequest(HoldName.FOREIGN, seen)
-
-    async def _ask(self, request: Request) -> Verdict:
-        await self._pacer.acquire()
-        outcome: Answered | NotSent | MaybeSent
-        try:
-            outcome = await self._target.send(request, "probe")
-        except (NotSent, MaybeSent) as error:
-            outcome = error
-        return judge(Sent.of(request), outcome)
-
-
-def _unanswered(verdict: Verdict) -> HoldRequest:
-    """The hold for a question that TFE did not answer."""
-    name = _OF_OUTCOME.get(verdict.outcome, HoldName.DOWN)
-    return HoldRequest(name, f"{verdict.status or 'no answer'}: {verdict.detail}")
+    async def troubled(self) -> HoldRequest | None:
+        """Whether TFE is in trouble as a whole, by a probe: the hold that says so, or None."""
+        return self._identity.trouble(await self._sender.ask(reads.probe(), "probe"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from relay.rules.planner_types import Request
     from relay.rules.verdict import Answered
 
@@ -12,8 +14,10 @@ if TYPE_CHECKING:
 class Target(Protocol):
     """TFE, one request at a time; whoever calls has acquired a slot before."""
 
-    async def send(self, request: Request, attempt_id: str) -> Answered:
-        """Send a request and read its whole answer.
+    async def send(
+        self, request: Request, attempt_id: str, departing: Callable[[], None], /
+    ) -> Answered:
+        """Send a request and read its whole answer; `departing` is told of its first byte.
 
         Raises:
             NotSent: no byte of it left.

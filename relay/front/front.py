@@ -66,7 +66,7 @@ class Front:
         self._bodies = BodyReader(settings)
         self._documents = Documents()
         self._reads = Reads(settings, directory, completer)
-        self._writes = Writes(settings, directory, completer)
+        self._writes = Writes(settings, directory, completer, upstream)
         self._directory = directory
         self._upstream = upstream
 

@@ -124,6 +124,10 @@ class Upstream(Protocol):
         """Whether the directory holds all that TFE holds."""
         ...
 
+    def silent_s(self) -> float:
+        """Seconds for which TFE asked not to be asked; 0 if it did not."""
+        ...
+
     def fetch(self, kind: Kind, key: str, value: str, /) -> Awaitable[None]:
         """Look one resource up in TFE and put it into the directory, if it is there.
 

@@ -9,13 +9,14 @@ sender known takes a 204 there (`idp-dialects.md` section 2, rule 1).
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from relay.errors import NotKnown, Unavailable
 from relay.front.answers import Answer, encoded, of_outage, refused
-from relay.front.ports import Directory, Source
+from relay.front.ports import Directory, Source, Upstream
 from relay.front.render import location_of, rendered
 from relay.front.settings import AnswerMode, FrontSettings
 from relay.rules import dialect
@@ -41,11 +42,18 @@ _STRICT_WAIT_S: Final = 2.0  # a strict connection waits even if `answer.wait` i
 class Writes:
     """Answers writes."""
 
-    def __init__(self, settings: FrontSettings, directory: Directory, completer: Completer) -> None:
+    def __init__(
+        self,
+        settings: FrontSettings,
+        directory: Directory,
+        completer: Completer,
+        upstream: Upstream,
+    ) -> None:
         self._wait_s = settings.answer_wait_s
         self._retry_after_s = settings.retry_after_s
         self._directory = directory
         self._completer = completer
+        self._upstream = upstream
 
     async def write(self, asked: Asked) -> Answer:
         """Any write.
@@ -118,7 +126,8 @@ class Writes:
             f"TFE has not confirmed this yet; it is kept as change {accepted.change} and will be "
             "delivered: repeat the request to learn its result"
         )
-        return of_outage(Unavailable(detail, self._retry_after_s), change=accepted.change)
+        wait_s = max(self._retry_after_s, math.ceil(self._upstream.silent_s()))
+        return of_outage(Unavailable(detail, wait_s), change=accepted.change)
 
     async def _told(
         self, asked: Asked, write: Write, accepted: Accepted, settlement: Settlement | None

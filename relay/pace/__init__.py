@@ -1,5 +1,5 @@
 """When a request to TFE may leave: the pacer."""
 
-from relay.pace.pacer import Pacer
+from relay.pace.pacer import Pacer, Slot
 
-__all__ = ["Pacer"]
+__all__ = ["Pacer", "Slot"]

@@ -10,18 +10,29 @@ no common second if that is one second or more: `s = (1 + jitter) / R`. At 10 a 
 that is 104 ms, 96 % of the rate. A rate that is not whole is rounded down first, since 9.5 in any
 second means 9.
 
-The window itself is asyncio-throttle's, one acquisition each spacing. Alone it would poll and let
-late comers overtake, so it stands behind one FIFO lock, and whoever holds that sleeps until the
-slot is due.
+A request may leave long after its slot was given: a new connection has to be made first, which
+over TLS takes three round trips (H1 wants warm connections, but after idleness there are none). So
+a slot is *open* until its request's first byte leaves, and counts for the second before that byte,
+not for the second of the grant: no slot is given while open slots and the requests that left within
+`1 + jitter` seconds make up the rate. Proof: of R + 1 requests that left within that time take the
+one whose slot was given last; the others had left or were open by then, so it was not given.
+
+The spacing's window is asyncio-throttle's, one acquisition each spacing. Alone it would poll and
+let late comers overtake, so it stands behind one FIFO lock, and whoever holds that sleeps until
+the slot is due.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from typing import Final
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from asyncio_throttle.throttler import Throttler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WINDOW_S: Final = 1.0
 """Over which the target counts."""
@@ -43,6 +54,32 @@ _RECOVERY_S: Final = 20.0
 
 _SLOW_START: Final = 0.1
 """Share of the rate that a target which was down is met with."""
+
+
+class Slot:
+    """Leave to send one request at once; open until it is said what became of it.
+
+    Args:
+        ended: told once, whether the request's bytes left.
+    """
+
+    __slots__ = ("_ended",)
+
+    def __init__(self, ended: Callable[[bool], None]) -> None:
+        self._ended: Callable[[bool], None] | None = ended
+
+    def left(self) -> None:
+        """The request's first byte leaves now; no effect once the slot has ended."""
+        self._end(left=True)
+
+    def unused(self) -> None:
+        """Nothing left and nothing will; no effect once the slot has ended."""
+        self._end(left=False)
+
+    def _end(self, *, left: bool) -> None:
+        if self._ended is not None:
+            self._ended(left)
+            self._ended = None
 
 
 class Pacer:
@@ -70,6 +107,9 @@ class Pacer:
         self._turn = asyncio.Lock()
         self._window = Throttler(1, self.spacing_s, 0.001)
         self._last: float | None = None
+        self._open = 0
+        self._left: deque[float] = deque()
+        self._ended = asyncio.Event()
         self._slowed_at = -math.inf
         self._not_before = self._loop.time() + WINDOW_S + jitter_s
 
@@ -90,18 +130,24 @@ class Pacer:
         """The loop's time before which no slot is given, by pause or start; may be past."""
         return self._not_before
 
-    async def acquire(self) -> None:
-        """Wait for a slot and spend it; send at once, on a connection that is already open.
+    async def reserve(self) -> Slot:
+        """Wait for a slot; it stays open until its request has left, or will not.
 
         Slots are given in the order of asking. A waiter that is cancelled has spent nothing.
         """
         async with self._turn:
             # A pause or a slower rate may come while this sleeps: look again each time.
-            while (wait_s := self._due() - self._loop.time()) > _DUST_S:  # noqa: ASYNC110
-                await asyncio.sleep(wait_s)
+            while (wait_s := self._wait_s()) is None or wait_s > _DUST_S:
+                await self._ending_or(wait_s)
             self._window.period = self.spacing_s
             await self._window.acquire()  # type: ignore[no-untyped-call]  # it is untyped
             self._last = self._loop.time()
+            self._open += 1
+            return Slot(self._end)
+
+    async def acquire(self) -> None:
+        """Wait for a slot and spend it: for who sends at once, on a connection that is open."""
+        (await self.reserve()).left()
 
     def pause_until(self, loop_time: float) -> None:
         """Give no slot before this time of the loop; a pause already longer stands."""
@@ -135,8 +181,36 @@ class Pacer:
         step = self._configured / _RECOVERY_S / self._effective
         self._effective = min(self._configured, self._effective + step)
 
-    def _due(self) -> float:
+    def _wait_s(self) -> float | None:
+        """Seconds until the next slot; None while only the end of an open one can tell."""
+        now = self._loop.time()
+        return None if (due := self._due(now)) is None else due - now
+
+    def _due(self, now: float) -> float | None:
         """The loop's time of the next slot."""
-        if self._last is None:
-            return self._not_before
-        return max(self._not_before, self._last + self.spacing_s + _SURE_S)
+        span_s = WINDOW_S + self._jitter_s
+        while self._left and self._left[0] + span_s - now <= _DUST_S:
+            self._left.popleft()
+        due = self._not_before
+        if self._last is not None:
+            due = max(due, self._last + self.spacing_s + _SURE_S)
+        excess = self._open + len(self._left) + 1 - max(1, int(self._configured))
+        if excess <= 0:
+            return due
+        if excess > len(self._left):
+            return None
+        return max(due, self._left[excess - 1] + span_s)
+
+    async def _ending_or(self, wait_s: float | None) -> None:
+        """Sleep for so long, or until an open slot ends if nothing else can help."""
+        if wait_s is not None:
+            await asyncio.sleep(wait_s)
+            return
+        self._ended.clear()
+        await self._ended.wait()
+
+    def _end(self, left: bool) -> None:
+        self._open -= 1
+        if left:
+            self._left.append(self._loop.time())
+        self._ended.set()

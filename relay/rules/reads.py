@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from relay.rules.planner_forms import resource_path
 from relay.rules.planner_types import Request
-
-if TYPE_CHECKING:
-    from relay.rules.types import Kind
+from relay.rules.types import Kind
 
 
 def read(path: str) -> Request:
@@ -30,6 +27,12 @@ def discovery() -> Request:
 def by_id(kind: Kind, target_id: str) -> Request:
     """One resource by TFE's id."""
     return read(resource_path(kind, target_id))
+
+
+def existence(kind: Kind, target_id: str) -> Request:
+    """The same without a group's roster, which may be 1,000 long."""
+    rosterless = "?excludedAttributes=members" if kind is Kind.GROUP else ""
+    return read(resource_path(kind, target_id) + rosterless)
 
 
 def page(kind: Kind, start: int, count: int) -> Request:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from relay.rules.types import Kind
 
 if TYPE_CHECKING:
     from relay.store.engine import Connection
@@ -12,6 +15,15 @@ if TYPE_CHECKING:
 SAMPLE: Final = 3
 """Known ids that are asked for before TFE is called foreign."""
 
+OLDEST: Final = 5_000
+"""The sample is looked for among so many of the oldest rows first: they are the longest known."""
+
+_KNOWN: Final = (
+    "c_exists = 1 AND c_name_key IS NOT NULL AND id <> ? AND c_at <= ?"
+    " AND NOT (state <> 'live' AND EXISTS (SELECT 1 FROM effect"
+    " WHERE effect.resource = resource.id AND effect.key = 0 AND unknown = 1))"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -19,25 +31,39 @@ class Bound:
 
     Attributes:
         users: confirmed users; one whose deletion may have reached TFE is not expected there.
-        sample: TFE ids of the longest confirmed ones.
+            At most 1,000 are counted.
+        sample: kind and TFE id of a few such users and groups.
     """
 
     users: int
-    sample: tuple[str, ...]
+    sample: tuple[tuple[Kind, str], ...]
 
 
-def bound(connection: Connection, but: int = 0) -> Bound:
-    """Confirmed users, and a few of their ids; one resource may be left out of them."""
+def bound(connection: Connection, but: int = 0, before: float = math.inf) -> Bound:
+    """Confirmed users, and a few ids of users and groups.
+
+    Args:
+        connection: a reader's.
+        but: a resource that is left out, because it is the one in question.
+        before: what TFE told anything of later, in seconds since the epoch, is left out too.
+    """
     users: int = connection.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM resource WHERE kind = 'User' AND c_exists = 1"
-        " AND c_name_key IS NOT NULL AND state = 'live' LIMIT 1000)"
+        "SELECT count(*) FROM (SELECT 1 FROM resource INDEXED BY resource_confirmed"
+        f" WHERE kind = 'User' AND {_KNOWN} LIMIT 1000)",
+        (but, before),
     ).fetchone()[0]
     sample = connection.execute(
-        "SELECT target_id FROM resource WHERE kind = 'User' AND c_exists = 1"
-        " AND c_name_key IS NOT NULL AND state = 'live' AND id <> ? LIMIT ?",
-        (but, SAMPLE),
+        "SELECT kind, target_id FROM (SELECT * FROM resource ORDER BY id LIMIT ?) AS resource"
+        f" WHERE {_KNOWN} LIMIT ?",
+        (OLDEST, but, before, SAMPLE),
     ).fetchall()
-    return Bound(users, tuple(target for (target,) in sample))
+    if not sample:
+        sample = connection.execute(
+            "SELECT kind, target_id FROM resource INDEXED BY resource_confirmed"
+            f" WHERE {_KNOWN} LIMIT ?",
+            (but, before, SAMPLE),
+        ).fetchall()
+    return Bound(users, tuple((Kind(kind), target) for kind, target in sample))
 
 
 def note(tx: Transaction, key: str, value: str) -> None:

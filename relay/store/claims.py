@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from relay.rules.verdict import Outcome
 
 if TYPE_CHECKING:
     from relay.rules.planner_types import Request
     from relay.rules.types import Field, Fields, JsonObject, Kind
+    from relay.rules.verdict import Verdict
 
 
 class Purpose(StrEnum):
@@ -82,11 +86,24 @@ class Claim:
     detour: str | None = None
 
     @property
-    def bound(self) -> bool:
-        """Whether it speaks of an id that TFE gave, so that a 404 may mean another TFE (K5)."""
+    def proves(self) -> bool:
+        """Whether its success says that TFE knows ids of ours (K5).
+
+        A DELETE proves nothing: TFE answers it alike for groups that exist and that do not.
+        """
         if self.purpose is Purpose.WRITE:
-            return not self.request.creates
-        return self.purpose is not Purpose.LOOKUP
+            bound = not (self.request.creates or self.request.deletes)
+            return bound or bool(self.adds)
+        return self.reads_back
+
+    def unlearns(self, verdict: Verdict) -> bool:
+        """Whether the verdict denies an id of ours, so that believing it would unlearn that id.
+
+        A PATCH's own id is asked for again before it is believed, its members are not.
+        """
+        if self.request.deletes:
+            return verdict.status == HTTPStatus.NOT_FOUND
+        return verdict.outcome is Outcome.MISSING and (self.reads_back or bool(self.adds))
 
     @property
     def reads_back(self) -> bool:

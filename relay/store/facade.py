@@ -7,6 +7,7 @@ Every method is one transaction or one query. What others must learn of a commit
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -181,9 +182,9 @@ class Store:
         """Take one resource in that an IdP asked for before the import was complete."""
         await self._writer.submit(lambda tx: importing.take(tx, kind, found, began))
 
-    async def binding(self, but: int = 0) -> binding.Bound:
+    async def binding(self, but: int = 0, before: float = math.inf) -> binding.Bound:
         """What TFE should know if it is still the one this database was filled from (K5)."""
-        return await self._reader.submit(lambda connection: binding.bound(connection, but))
+        return await self._reader.submit(lambda connection: binding.bound(connection, but, before))
 
     async def note(self, key: str, value: str) -> None:
         """Keep a fact about this database's life."""

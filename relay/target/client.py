@@ -26,7 +26,7 @@ from relay.rules.contract import SCIM_MEDIA_TYPE
 from relay.rules.verdict import Answered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import SimpleNamespace, TracebackType
     from typing import Self
@@ -89,13 +89,23 @@ class Endpoint:
     kept_headers: tuple[str, ...] = ()
 
 
+def _nobody() -> None:
+    """Whom nobody told to listen for the departure of a request."""
+
+
 class _Phase:
     """How far one request got."""
 
-    __slots__ = ("sending",)
+    __slots__ = ("_departing", "sending")
 
-    def __init__(self) -> None:
+    def __init__(self, departing: Callable[[], None]) -> None:
         self.sending = False
+        self._departing = departing
+
+    def depart(self) -> None:
+        """Its first byte leaves now."""
+        self.sending = True
+        self._departing()
 
 
 class TargetClient:
@@ -140,13 +150,19 @@ class TargetClient:
             self._session = None
 
     async def send(
-        self, request: Sendable, attempt_id: str, query: Mapping[str, str] | None = None
+        self,
+        request: Sendable,
+        attempt_id: str,
+        departing: Callable[[], None] = _nobody,
+        *,
+        query: Mapping[str, str] | None = None,
     ) -> Answered:
         """Send once; the answer, whatever its status.
 
         Args:
             request: what to send.
             attempt_id: for `X-Request-Id`, so that TFE's log and ours can be joined.
+            departing: called just before its first byte leaves, once a connection stands.
             query: parameters, not yet encoded.
 
         Raises:
@@ -154,7 +170,7 @@ class TargetClient:
             MaybeSent: bytes left and no whole, understandable answer came.
         """
         assert self._session is not None, "the client is not open"
-        phase = _Phase()
+        phase = _Phase(departing)
         try:
             async with self._session.request(
                 request.method,
@@ -222,7 +238,7 @@ def _phase_trace() -> aiohttp.TraceConfig:
         context: SimpleNamespace,
         _params: aiohttp.TraceRequestHeadersSentParams,
     ) -> None:
-        context.trace_request_ctx.sending = True
+        context.trace_request_ctx.depart()
 
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(sending)

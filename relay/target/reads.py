@@ -117,7 +117,8 @@ class Reads:
     async def _read(self, path: str, query: Mapping[str, str], attempt_id: str) -> JsonObject:
         """The object TFE answered with."""
         try:
-            verdict = judge(Sent("GET"), await self._client.send(Get(path), attempt_id, query))
+            answer = await self._client.send(Get(path), attempt_id, query=query)
+            verdict = judge(Sent("GET"), answer)
         except (NotSent, MaybeSent) as failure:
             verdict = judge(Sent("GET"), failure)
         if verdict.outcome is not Outcome.DELIVERED:

@@ -249,6 +249,9 @@ class FakeUpstream:
     def import_complete(self) -> bool:
         return self.complete
 
+    def silent_s(self) -> float:
+        return 0.0
+
     async def fetch(self, kind: Kind, key: str, value: str, /) -> None:
         if not self.reachable:
             raise Unavailable("TFE cannot be asked", 7)

@@ -29,6 +29,7 @@ from relay.simulator.tfe import Tfe
 from relay.store import Store, StoreSettings
 from relay.store.accepting import AcceptRules
 from relay.store.claiming import Idle
+from relay.store.claims import Purpose
 from relay.store.holds import HoldName
 from relay.store.settling import Circumstances
 from support.idp import group, patch_body, user
@@ -184,10 +185,15 @@ class Lab:
         )
         self.sent.append(sending)
         now_s = self.clock.monotonic()
-        hold = self.health.note(
-            claim.resource, verdict, now_s=now_s, wall_s=self.clock.wall(), unit=0.5
-        )
         charge = self.health.others_succeed(claim.resource, now_s)
+        hold = self.health.note(
+            claim.resource,
+            verdict,
+            now_s=now_s,
+            wall_s=self.clock.wall(),
+            unit=0.5,
+            writes=claim.purpose is Purpose.WRITE,
+        )
         now = Circumstances(charge, 0.5, TIMEOUT_S, hold)
         if verdict.outcome is Outcome.MISSING:
             now = replace(now, hold=None)

@@ -19,7 +19,9 @@ import orjson
 
 from relay.delivery.dispatcher import DeliverySettings, Dispatcher
 from relay.delivery.health import Health
+from relay.delivery.identity import Identity
 from relay.delivery.keeper import Keeper
+from relay.delivery.sender import Sender
 from relay.errors import MaybeSent
 from relay.pace import Pacer
 from relay.rules.contract import PROFILES
@@ -161,8 +163,11 @@ class MemoryTarget:
         self._open: set[asyncio.Task[Reply]] = set()
         self.sent = 0
 
-    async def send(self, request: Any, attempt_id: str) -> Answered:
+    async def send(
+        self, request: Any, attempt_id: str, departing: Callable[[], None], /
+    ) -> Answered:
         self.sent += 1
+        departing()
         exchange = asyncio.create_task(self._service.exchange(self._arrival(request, attempt_id)))
         self._open.add(exchange)
         exchange.add_done_callback(self._open.discard)
@@ -247,13 +252,16 @@ class World:
         await self.store.start()
         how = DeliverySettings(concurrency=4, timeout_s=TIMEOUT_S)
         pacer = Pacer(RATE)
-        keeper = Keeper(self.store, self.target, pacer, how, clock, self._rng)
+        sender = Sender(self.target, pacer, clock, unmeasured)
+        identity = Identity(self.store, sender, clock)
+        keeper = Keeper(self.store, sender, identity, pacer, how, clock, self._rng)
         await keeper.load()
         dispatcher = Dispatcher(
             store=self.store,
-            target=self.target,
+            sender=sender,
             pacer=pacer,
             keeper=keeper,
+            identity=identity,
             health=Health(),
             settings=how,
             clock=clock,

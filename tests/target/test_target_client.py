@@ -50,7 +50,7 @@ async def test_a_request_carries_what_the_contract_wants_and_nothing_is_added_to
     peer, client
 ):
     async with peer(answering(http(201, b'{"id":"u1"}'))) as server, client(server.url) as target:
-        answer = await target.send(CREATE, "attempt-7", {"a": "x y&z"})
+        answer = await target.send(CREATE, "attempt-7", query={"a": "x y&z"})
 
     (received,) = server.received
     head, _, body = received.decode().partition("\r\n\r\n")

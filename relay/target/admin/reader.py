@@ -204,7 +204,7 @@ class AdminReader:
 
     async def _send(self, question: _Question, query: dict[str, str]) -> Answered:
         try:
-            return await self._client.send(Get(question.path), self._ids.new_id(), query)
+            return await self._client.send(Get(question.path), self._ids.new_id(), query=query)
         except (NotSent, MaybeSent) as error:
             raise AdminFailed(question.what, Reason.DOWN, str(error)) from error
 
