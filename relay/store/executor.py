@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 import structlog
 
 from relay.errors import Unavailable
-from relay.store import ballast
+from relay.store import ballast, clock_steps
 from relay.store.engine import Connection, DatabaseError, says_full
 from relay.store.transaction import Outbox, Transaction
 from relay.telemetry import events
@@ -83,6 +83,7 @@ class Writer:
         self._ids = ids
         self._delivered = delivered
         self._observer = observer
+        self._ahead_s = clock.wall() - clock.monotonic()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lazy: list[Operation] = []
         self._lazy_timer: asyncio.TimerHandle | None = None
@@ -154,6 +155,7 @@ class Writer:
 
     def _batch(self, jobs: list[_Job]) -> None:
         began = self._clock.monotonic()
+        jobs = [*self._clock_step(), *jobs]
         outbox = Outbox()
         results: list[tuple[_Job, Any, BaseException | None]] = []
         try:
@@ -171,6 +173,16 @@ class Writer:
         assert self._loop is not None
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._resolve, results, outbox)
+
+    def _clock_step(self) -> list[_Job]:
+        """What to do first if wall time was set anew since the last batch (L6)."""
+        ahead_s = self._clock.wall() - self._clock.monotonic()
+        seconds = ahead_s - self._ahead_s
+        self._ahead_s = ahead_s
+        if abs(seconds) < clock_steps.STEP_S:
+            return []
+        log.warning(events.CLOCK_STEPPED, by_s=round(seconds, 1))
+        return [_Job(lambda tx: clock_steps.step(tx, seconds), None)]
 
     def _make_room(self) -> None:
         """Give the ballast up, so that delivery goes on while writes of IdPs are answered 503."""

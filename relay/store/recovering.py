@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.store import effects, lanes, rows
+from relay.store import clock_steps, effects, lanes, rows
 from relay.store.parking import Refusal, refuse
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ MAX_DEATHS: Final = 3
 
 def recover(tx: Transaction) -> int:
     """Settle what the last process left behind; the number of attempts that were in flight."""
+    clock_steps.clamp(tx)
     left = tx.all("SELECT id, resource, method, purpose FROM attempt WHERE verdict IS NULL")
     for attempt, resource, method, purpose in left:
         tx.run(

@@ -17,6 +17,7 @@ STOPPING: Final = "relay.stopping"
 STOPPED: Final = "relay.stopped"
 STORE_OPENED: Final = "store.opened"
 STORE_TROUBLE: Final = "store.trouble"
+CLOCK_STEPPED: Final = "clock.stepped"
 
 # Front
 REQUEST_REFUSED: Final = "request.refused"
@@ -65,6 +66,9 @@ FIELDS: Final[dict[str, Event]] = {
     STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),
     STORE_TROUBLE: Event(
         "warning", "The disk does not take a write; it is tried again.", ("reason",)
+    ),
+    CLOCK_STEPPED: Event(
+        "warning", "Wall time was set anew; what waits was moved along with it.", ("by_s",)
     ),
     REQUEST_REFUSED: Event(
         "warning",

@@ -52,15 +52,20 @@ class LabClock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.set_s = 0.0
 
     def wall(self) -> float:
-        return 1_700_000_000.0 + self.now_s
+        return 1_700_000_000.0 + self.now_s + self.set_s
 
     def monotonic(self) -> float:
         return 1_000.0 + self.now_s
 
     def turn(self, seconds: float) -> None:
         self.now_s += seconds
+
+    def set_anew(self, seconds: float) -> None:
+        """Somebody sets wall time forward, or back; the monotonic clock does not care."""
+        self.set_s += seconds
 
 
 class Unobserved:

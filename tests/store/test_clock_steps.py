@@ -1,0 +1,51 @@
+"""Wall time may jump either way: no stall, no storm (L6)."""
+
+import pytest
+from support.idp import deactivate
+from support.lab import lab_in
+from test_refusals import refuse
+
+from relay.rules.types import Kind
+
+FAR_S = 300 * 86_400.0  # the stand-in's token ends after a year
+JUMPS = [-3600.0, -600.0, 600.0, 3600.0, -FAR_S, FAR_S]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+async def test_a_resting_group_is_sent_as_soon_as_it_would_have_been(lab, jump):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    await lab.group("Crew", ada)
+    lab.clock.set_anew(jump)
+    await lab.run(within_s=2)
+    assert lab.roster("Crew") == {"ada@example.com"}
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+async def test_an_owed_revocation_is_neither_forgotten_nor_sent_in_a_storm(lab, jump):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    refuse(lab, method="PATCH", status=400)
+    await lab.patch(Kind.USER, ada, deactivate())
+    await lab.run(within_s=300)
+    before = len(lab.sent)
+    lab.clock.set_anew(jump)
+    await lab.run(within_s=1)
+    assert len(lab.sent) - before <= 1
+    await lab.run(within_s=1000)
+    assert 1 <= len(lab.sent) - before <= 4
+
+
+async def test_after_a_restart_under_another_time_nothing_waits_longer_than_a_back_off(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        ada = await lab.user("ada@example.com")
+        await lab.run()
+        refuse(lab, method="PATCH", status=400)
+        await lab.patch(Kind.USER, ada, deactivate())
+        await lab.run(within_s=300)
+        tfe, clock = lab.tfe, lab.clock
+    clock.set_anew(-FAR_S)
+    tfe.faults.clear()
+    async with lab_in(tmp_path, tfe, clock) as lab:
+        await lab.run(within_s=10)
+        assert lab.user_in_tfe("ada@example.com").active is False
