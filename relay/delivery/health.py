@@ -22,6 +22,9 @@ RECENT_S: Final = 60.0
 IN_A_ROW: Final = 3
 """So many lanes without an answer, one after another: it is the target."""
 
+SAME_MOMENT_S: Final = 0.001
+"""A request sent at the very end of a wait is answered after it, whatever the clocks' rounding."""
+
 MAX_FAILURES: Final = 10_000
 """Failing lanes remembered; the oldest is forgotten, and judged as if it failed the first time."""
 
@@ -113,7 +116,7 @@ class Health:
         wait if it says so, and is no further refusal.
         """
         wait_s = verdict.retry_after_s
-        if wait_s is None and now_s < self._throttled_until:
+        if wait_s is None and now_s < self._throttled_until - SAME_MOMENT_S:
             wait_s = self._throttled_until - now_s
         elif wait_s is None:
             self.throttles += 1
