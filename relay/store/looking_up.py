@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from relay.rules.verdict import Verdict
     from relay.store.transaction import Transaction
 
+DEADLY: Final = "deadly"
+"""The doubt of a create that was in flight at too many deaths: not sent again, but looked up."""
+
 STALE_LOOKUPS: Final = 3
 """A 409 says somebody has the name; a look-up may lag behind for so many tries."""
 
@@ -37,6 +40,7 @@ def found(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
     _clear(tx, claim.resource)
     if adopting.confirm(tx, claim.resource, matches[0]):
         tx.audit("adopted", "relay", resource=claim.resource, detail=matches[0].id)
+        tx.run("UPDATE lane SET crashes = 0 WHERE resource = ?", (claim.resource,))
         tx.outbox.counted.append(("ambiguous", "found"))
     else:
         _refuse_conflict(tx, claim.resource)
@@ -69,6 +73,8 @@ def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
         tx.run("UPDATE lane SET ask = 'external_id' WHERE resource = ?", (claim.resource,))
     elif doubt == "conflict":
         _look_again(tx, claim.resource, unit)
+    elif doubt == DEADLY:
+        park_deadly(tx, claim.resource)
     else:
         _clear(tx, claim.resource)
         tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key <= 0", (claim.resource,))
@@ -83,6 +89,16 @@ def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
         tx.outbox.counted.append(("ambiguous", "absent"))
         _finish_deletion(tx, claim.resource)
     assert ask is not None or doubt is None or claim.asked is not None
+
+
+def park_deadly(tx: Transaction, row: int) -> None:
+    """The relay died time and again while this was under way: an operator has to look at it."""
+    deaths = tx.value("SELECT crashes FROM lane WHERE resource = ?", (row,))
+    _clear(tx, row)
+    tx.run("UPDATE lane SET crashes = 0 WHERE resource = ?", (row,))
+    suspects = [effect.key for effect in effects.unsettled(tx, row) if effect.unknown]
+    said = f"the relay died {deaths} times while sending this"
+    refuse(tx, rows.by_row(tx, row), suspects[:1] or [Key.EXISTS], Refusal(500, said))
 
 
 def _finish_deletion(tx: Transaction, row: int) -> None:

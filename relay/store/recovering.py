@@ -2,20 +2,23 @@
 
 There is no rescue by time: the lock says that nobody else lives. What was claimed may have been
 sent, so its keys stay unknown; a create is looked up. An attempt that was in flight at three
-deaths is the prime suspect of them and is parked (H4).
+deaths is the prime suspect of them and is parked (H4), a create only once TFE was asked and does
+not have it. Reads count too: a look-up that kills its asker is not asked for ever.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.store import clock_steps, effects, lanes, rows
-from relay.store.parking import Refusal, refuse
+from relay.store import clock_steps, lanes, looking_up, rows
+from relay.store.claims import Purpose
 
 if TYPE_CHECKING:
     from relay.store.transaction import Transaction
 
 MAX_DEATHS: Final = 3
+DEATHS_UNASKED: Final = 6
+"""After so many it is parked although TFE could not be asked what it has."""
 
 
 def recover(tx: Transaction) -> int:
@@ -28,25 +31,24 @@ def recover(tx: Transaction) -> int:
             " detail = 'the relay ended before a result was recorded' WHERE id = ?",
             (tx.now, attempt),
         )
-        if purpose == "write":
-            _doubt(tx, resource, method)
+        tx.run("UPDATE lane SET crashes = crashes + 1 WHERE resource = ?", (resource,))
+        if purpose == Purpose.WRITE.value and method == "POST":
+            tx.run(
+                "UPDATE lane SET ask = 'name', doubt = 'ambiguous' WHERE resource = ?", (resource,)
+            )
+        _suspect(tx, resource)
     for (resource,) in tx.all("SELECT resource FROM lane WHERE state = 'sending'"):
         tx.run("UPDATE lane SET state = 'resting' WHERE resource = ?", (resource,))
         lanes.refresh(tx, rows.by_row(tx, resource))
     return len(left)
 
 
-def _doubt(tx: Transaction, resource: int, method: str) -> None:
-    tx.run("UPDATE lane SET crashes = crashes + 1 WHERE resource = ?", (resource,))
-    if method == "POST":
-        tx.run("UPDATE lane SET ask = 'name', doubt = 'ambiguous' WHERE resource = ?", (resource,))
-    deaths = tx.value("SELECT crashes FROM lane WHERE resource = ?", (resource,))
-    if deaths is not None and deaths >= MAX_DEATHS:
-        tx.run("UPDATE lane SET crashes = 0 WHERE resource = ?", (resource,))
-        keys = [effect.key for effect in effects.unsettled(tx, resource) if effect.unknown]
-        refuse(
-            tx,
-            rows.by_row(tx, resource),
-            keys[:1] or [0],
-            Refusal(500, f"the relay died {MAX_DEATHS} times while sending this"),
-        )
+def _suspect(tx: Transaction, resource: int) -> None:
+    lane = tx.one("SELECT crashes, ask FROM lane WHERE resource = ?", (resource,))
+    if lane is None or lane[0] < MAX_DEATHS:
+        return
+    deaths, ask = lane
+    if ask is not None and deaths < DEATHS_UNASKED:
+        tx.run("UPDATE lane SET doubt = ? WHERE resource = ?", (looking_up.DEADLY, resource))
+        return
+    looking_up.park_deadly(tx, resource)

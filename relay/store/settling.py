@@ -120,14 +120,36 @@ def _postponed(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstanc
     _back_off(tx, claim.resource, strikes, struck, now.unit)
 
 
+def _down(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
+    """A gateway's error may be about this very request: it steps aside, so that others go first.
+
+    Where no connection stood nothing was sent, and no lane is to blame (H4).
+    """
+    if verdict.status is None:
+        _put_back(tx, claim, verdict, now)
+    else:
+        _postponed(tx, claim, verdict, now)
+
+
 def _failed(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
     """A 500: once more, as TFE advises, then it is a refusal if others succeed meanwhile."""
     _put_back(tx, claim, verdict, now)
     strikes, struck = _strike(tx, claim.resource, charge=now.charge)
-    if claim.purpose is Purpose.WRITE and (strikes > 1 or _is_owed(tx, claim)):
+    again = now.charge and strikes > 1 and _failed_before(tx, claim)
+    if claim.purpose is Purpose.WRITE and (again or _is_owed(tx, claim)):
         _refused(tx, claim, verdict, now)
         return
     _back_off(tx, claim.resource, strikes, struck, now.unit)
+
+
+def _failed_before(tx: Transaction, claim: Claim) -> bool:
+    """Whether the lane's write before this one was answered 500, too."""
+    before: str | None = tx.value(
+        "SELECT verdict FROM attempt WHERE resource = ? AND purpose = ? AND id < ?"
+        " ORDER BY id DESC LIMIT 1",
+        (claim.resource, Purpose.WRITE.value, claim.attempt),
+    )
+    return before == Outcome.FAILED.value
 
 
 def _is_owed(tx: Transaction, claim: Claim) -> bool:
@@ -242,7 +264,7 @@ _BY_OUTCOME: Final[Mapping[Outcome, Row]] = {
     Outcome.THROTTLED: _put_back,
     Outcome.PAUSED: _put_back,
     Outcome.TOKEN: _put_back,
-    Outcome.DOWN: _put_back,
+    Outcome.DOWN: _down,
     Outcome.FAILED: _failed,
     Outcome.AMBIGUOUS: _postponed,
     Outcome.MISSING: _missing,
