@@ -54,8 +54,17 @@ def _mark_members(tx: Transaction, group: int, users: list[int]) -> tuple[tuple[
 
 
 def begin(tx: Transaction, resource: int, through: int, purpose: Purpose, request: Request) -> int:
-    """Insert the attempt's row and mark its lane; the attempt's id."""
-    tx.run("UPDATE lane SET state = 'sending' WHERE resource = ?", (resource,))
+    """Insert the attempt's row and mark its lane; the attempt's id.
+
+    A verification has a lane for as long as it is under way, so that nothing else of its resource
+    is sent beside it (K1: one attempt in flight per lane).
+    """
+    tx.run(
+        "INSERT INTO lane (resource, state, urgency, first, since, touched)"
+        " VALUES (?1, 'sending', 1, ?2, ?3, ?3)"
+        " ON CONFLICT (resource) DO UPDATE SET state = 'sending'",
+        (resource, through, tx.now),
+    )
     tx.count("requests")
     return tx.insert(
         "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at)"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from relay.rules import backoff
 from relay.rules.effects import Key
 from relay.rules.shadow import TargetResource, from_target
-from relay.store import adopting, effects, rows
+from relay.store import adopting, effects, parking, rows
 from relay.store.claims import Claim, Purpose
 from relay.store.parking import Refusal, refuse
 
@@ -87,6 +87,8 @@ def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
             (claim.resource,),
         )
         tx.outbox.counted.append(("ambiguous", "absent"))
+        if doubt == "refused":
+            parking.refuse_absent(tx, rows.by_row(tx, claim.resource), unit)
         _finish_deletion(tx, claim.resource)
     assert ask is not None or doubt is None or claim.asked is not None
 
@@ -104,7 +106,7 @@ def park_deadly(tx: Transaction, row: int) -> None:
 def _finish_deletion(tx: Transaction, row: int) -> None:
     """A resource whose creation was in doubt and that is deleted by now: nothing is left to do."""
     resource = rows.by_row(tx, row)
-    if not resource.wanted and not resource.c_exists:
+    if resource.state == rows.DELETED and not resource.c_exists:
         adopting.absent(tx, row)
 
 

@@ -59,6 +59,9 @@ def own_keys(request: Request) -> tuple[int, ...]:
 def refuse(tx: Transaction, resource: ResourceRow, keys: Iterable[int], refusal: Refusal) -> None:
     """Deal with a refused request that brought `keys` over: split it, or find the key guilty."""
     found = [effect for key in keys if (effect := _open(tx, resource.id, key)) is not None]
+    if any(effect.key == Key.EXISTS and effect.unknown and not effect.revokes for effect in found):
+        _look_first(tx, resource.id, refusal)
+        return
     live = _live_change(tx, resource, found)
     if live is not None:
         _refuse_live(tx, resource, live, refusal)
@@ -70,6 +73,32 @@ def refuse(tx: Transaction, resource: ResourceRow, keys: Iterable[int], refusal:
         park_creation(tx, resource, refusal)
     elif found:
         _park_key(tx, resource, found[0], refusal)
+
+
+def _look_first(tx: Transaction, resource: int, refusal: Refusal) -> None:
+    """A creation that may have had its effect is not given up unseen: the look-up decides (D2)."""
+    tx.run(
+        "UPDATE effect SET reason = ?, due = 0 WHERE resource = ? AND key = 0",
+        (_reason(refusal, None), resource),
+    )
+    tx.run("UPDATE lane SET ask = 'name', doubt = 'refused' WHERE resource = ?", (resource,))
+
+
+def refuse_absent(tx: Transaction, resource: ResourceRow, unit: float) -> None:
+    """The look-up found nobody: the refusal that was kept for it stands."""
+    reason = from_json(
+        tx.value("SELECT reason FROM effect WHERE resource = ? AND key = 0", (resource.id,))
+    )
+    if reason is None:
+        return
+    tx.run("UPDATE effect SET reason = NULL WHERE resource = ? AND key = 0", (resource.id,))
+    part = tx.value("SELECT slice FROM effect WHERE resource = ? AND key = 0", (resource.id,))
+    keys = tx.all(
+        "SELECT key FROM effect WHERE resource = ? AND state = 'open' AND slice = ?",
+        (resource.id, part),
+    )
+    refusal = Refusal(reason["status"], reason["detail"], reason["scim_type"], unit)
+    refuse(tx, resource, [key for (key,) in keys], refusal)
 
 
 def _open(tx: Transaction, resource: int, key: int) -> Effect | None:

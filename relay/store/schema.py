@@ -208,7 +208,7 @@ CREATE TABLE lane (
   since REAL NOT NULL,                  -- when it last had nothing to send
   touched REAL NOT NULL,                -- its last change
   ask TEXT,                             -- the read that must come before the next write
-  doubt TEXT,                           -- why it must: ambiguous, conflict, missing
+  doubt TEXT,                           -- why it must: ambiguous, conflict, missing, refused
   unfolding INTEGER NOT NULL DEFAULT 0, -- a refused plan is being taken apart
   behind INTEGER,                       -- blocked: the resource whose name it waits for
   strikes INTEGER NOT NULL DEFAULT 0,   -- failures charged to it, not to TFE

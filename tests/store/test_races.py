@@ -1,0 +1,54 @@
+"""Two things under way at once: no revocation is lost, nobody is left behind (K1, D2)."""
+
+from support.idp import activate, deactivate
+
+from relay.rules.types import Kind
+from relay.simulator import Fault, FaultKind, Match
+from relay.store.claiming import Idle
+from relay.store.claims import Purpose
+
+
+async def test_a_verification_under_way_loses_no_revocation(lab):
+    one = await lab.user("ann@example.com")
+    await lab.run()
+    # leave a verification behind: a doubtful PATCH, then its success
+    lab.tfe.faults.add(Fault(kind=FaultKind.RESET_AFTER), Match(method="PATCH"))
+    await lab.patch(Kind.USER, one, deactivate())
+    await lab.run()
+    assert not lab.user_in_tfe("ann@example.com").active
+    lab.clock.turn(61)
+    verify = await lab.claim()
+    assert verify.purpose is Purpose.VERIFY
+    answer = await lab.send(verify.request)  # TFE said: inactive; the answer is slow
+    await lab.patch(Kind.USER, one, activate())  # the IdP reactivates meanwhile
+    assert isinstance(await lab.claim(), Idle)  # one attempt in flight per lane
+    await lab.patch(Kind.USER, one, deactivate())
+    await lab.finish(verify, answer)
+    await lab.run(within_s=400)
+    assert not lab.user_in_tfe("ann@example.com").active
+
+
+async def test_a_creation_refused_by_a_second_500_that_took_effect_leaves_nobody(lab):
+    await lab.user("other@example.com")
+    await lab.run()
+    lab.tfe.faults.add(Fault(kind=FaultKind.STATUS, status=500), Match(method="POST"))
+    lab.tfe.faults.add(Fault(kind=FaultKind.STATUS_AFTER, status=500), Match(method="POST"))
+    one = await lab.user("ann@example.com")
+    await lab.run(within_s=4000)
+    assert (lab.user_in_tfe("ann@example.com") is None) == (
+        await lab.shadow(Kind.USER, one) is None
+    )
+
+
+async def test_a_creation_refused_by_two_500s_without_effect_is_parked_after_a_look(lab):
+    await lab.user("other@example.com")
+    await lab.run()
+    refused = Fault(kind=FaultKind.STATUS, status=500, detail="no")
+    lab.tfe.faults.add(refused, Match(method="POST", count=None))
+    one = await lab.user("ann@example.com")
+    await lab.run(within_s=4000)
+
+    assert await lab.shadow(Kind.USER, one) is None
+    why = await lab.store.directory.why_missing(Kind.USER, one)
+    assert (why["status"], why["detail"]) == (500, "no")
+    assert (await lab.counters())["parked"] == 1
