@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import reads
 from relay.rules.planner import plan
-from relay.store import adopting, attempting, lanes, parking, rows
+from relay.store import adopting, attempting, lanes, parking, rosters, rows, unsendable
 from relay.store.claims import Claim, Purpose
 from relay.store.planning import Draft, draft
 
@@ -95,7 +95,7 @@ def _claim_lane(tx: Transaction, resource: ResourceRow, profile: TargetProfile) 
     try:
         requests = plan(drafted.snapshot, profile).requests if drafted else ()
     except ValueError as error:
-        parking.park_unplannable(tx, resource, str(error))
+        unsendable.park_unplannable(tx, resource, str(error))
         lanes.refresh(tx, rows.by_row(tx, resource.id))
         return None
     if drafted is None or not requests:
@@ -109,7 +109,8 @@ def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | Non
     if not resource.wanted and resource.target_id is None:
         adopting.absent(tx, resource.id)  # deleted before it ever came to be
     if drafted is not None:
-        parking.close_unsendable(tx, resource, drafted.keys)
+        unsendable.close_unsendable(tx, resource, drafted.keys)
+    rosters.wait_for_users(tx, resource.id)
     lanes.refresh(tx, rows.by_row(tx, resource.id))
     if tx.value("SELECT state FROM lane WHERE resource = ?", (resource.id,)) == "ready":
         tx.run("UPDATE lane SET state = 'blocked' WHERE resource = ?", (resource.id,))

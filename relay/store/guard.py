@@ -149,10 +149,9 @@ def _trip(tx: Transaction, connection: str, reason: str) -> None:
     unsent = tx.all(
         "SELECT DISTINCT e.resource, e.key FROM revocation r"
         " JOIN effect e ON e.resource = r.resource AND e.key = r.key"
-        " LEFT JOIN lane l ON l.resource = e.resource AND l.state = 'sending'"
         " LEFT JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
         " WHERE r.connection = ? AND r.approved = 0 AND e.state = 'open' AND e.revokes = 1"
-        " AND NOT (l.resource IS NOT NULL AND (e.unknown = 1 OR m.confirmed = 2))",
+        " AND e.unknown = 0 AND ifnull(m.confirmed, 0) <> 2",
         (connection,),
     )
     for resource, key in unsent:

@@ -7,20 +7,25 @@ every id either of them ever had stays valid.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from relay.rules.effects import Key
 from relay.rules.types import Kind
-from relay.store import adopting, effects, lanes, parking, rows
+from relay.store import adopting, effects, joining, lanes, parking, rows
 from relay.store.parking import Refusal
 
 if TYPE_CHECKING:
     from relay.store.rows import ResourceRow
     from relay.store.transaction import Transaction
 
+VERIFY_AFTER_S: Final = 60.0
+"""TFE may execute a request this long after it was given up (`target.timeout`'s default)."""
+
 
 def keep(tx: Transaction, deleted: ResourceRow) -> None:
-    """Undo an accepted DELETE that never reached TFE."""
+    """Undo an accepted DELETE; one that may have reached TFE is verified (K2)."""
+    existence = effects.find(tx, deleted.id, Key.EXISTS)
+    in_doubt = existence is not None and bool(existence.unknown)
     effects.discard(tx, deleted.id, Key.EXISTS)
     successor = rows.live_by_name(tx, deleted.type, deleted.name)
     if successor is None:
@@ -30,6 +35,12 @@ def keep(tx: Transaction, deleted: ResourceRow) -> None:
         _keep_beside(tx, deleted, successor)
     else:
         _merge(tx, deleted, successor)
+    if in_doubt:
+        row = deleted.id if successor is None or successor.c_exists else successor.id
+        tx.run(
+            "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",
+            (row, tx.now + VERIFY_AFTER_S),
+        )
 
 
 def _keep_beside(tx: Transaction, deleted: ResourceRow, renamed: ResourceRow) -> None:
@@ -46,6 +57,8 @@ def _compare(tx: Transaction, resource: ResourceRow) -> None:
     adopting.compare_fields(tx, resource)
     if resource.type is Kind.GROUP:
         adopting.reopen_members(tx, resource)
+    else:
+        joining.join(tx, resource.id)
     effects.settle_changes(tx, resource.id)
     lanes.renew(tx, rows.by_row(tx, resource.id))
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key
-from relay.rules.types import Kind
-from relay.store import effects, joining, returning, rows
+from relay.store import effects, joining, returning
 from relay.store.effects import Effect, keys_written, move
 from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, from_json, to_json
@@ -217,9 +216,7 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
         if effect is not None and effect.state != EffectState.PARKED and key != Key.EXISTS:
             returning.return_to(tx, resource, effect, None)
     if "exists" in writes:
-        tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
-        tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))
-        tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (resource.id,))
+        _undo_creation(tx, resource, change, refusal)
     end_change(tx, change, ChangeState.REFUSED, refusal)
     tx.outbox.settled.append(
         (
@@ -229,6 +226,17 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
             ),
         )
     )
+
+
+def _undo_creation(tx: Transaction, resource: ResourceRow, change: int, refusal: Refusal) -> None:
+    """A creation refused live leaves nothing, unless its id was given out before: S5 keeps that."""
+    if tx.one("SELECT 1 FROM change WHERE resource = ? AND id < ? LIMIT 1", (resource.id, change)):
+        park_creation(tx, resource, refusal, ChangeState.REFUSED)
+        mark_told(tx, resource.id, Key.EXISTS)
+        return
+    tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
+    tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))
+    tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (resource.id,))
 
 
 def park_creation(
@@ -279,19 +287,4 @@ def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: R
     end_change(tx, effect.last, ChangeState.PARKED, refusal)
     if settled:
         _note(tx, resource.id, effect.key, effect.last, _reason(refusal, value))
-    effects.settle_changes(tx, resource.id)
-
-
-def park_unplannable(tx: Transaction, resource: ResourceRow, why: str) -> None:
-    """No legal request can be made of it: as if TFE had refused each of its keys."""
-    part = [effect.key for effect in effects.unsettled(tx, resource.id) if effect.state == "open"]
-    for key in part:
-        refuse(tx, rows.by_row(tx, resource.id), [key], Refusal(400, why, "invalidValue"))
-
-
-def close_unsendable(tx: Transaction, resource: ResourceRow, keys: Iterable[int]) -> None:
-    """Close effects that TFE cannot be told (a group's `externalId` cannot be cleared)."""
-    for key in keys:
-        if key == Key.EXTERNAL_ID and resource.type is Kind.GROUP:
-            effects.close(tx, resource.id, key)
     effects.settle_changes(tx, resource.id)

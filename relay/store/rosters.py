@@ -121,6 +121,16 @@ def wait_for_room(tx: Transaction, group: int, users: Sequence[int]) -> None:
     )
 
 
+def wait_for_users(tx: Transaction, group: int) -> None:
+    """Let additions wait whose users TFE does not have, or is about to lose."""
+    tx.run(
+        "UPDATE effect SET state = 'waiting' WHERE resource = ? AND state = 'open' AND revokes = 0"
+        " AND key > 0 AND key IN"
+        " (SELECT id FROM resource WHERE id = key AND (state <> 'live' OR target_id IS NULL))",
+        (group,),
+    )
+
+
 def room_made(tx: Transaction, group: int) -> None:
     """TFE took members off: additions that waited for room, and whose users exist, may be sent."""
     tx.run(

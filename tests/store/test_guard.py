@@ -512,3 +512,19 @@ async def test_holds_and_the_ledger_survive_a_restart(tmp_path):
         await lab.store.desk.approve(ALL, "ada", "yes")
         await lab.run()
         assert len(inactive(lab)) == 3
+
+
+async def test_a_membership_is_sent_once_the_held_deletion_of_its_user_was_rejected(guarded):
+    async with guarded(deletions=1) as lab:
+        people = await lab.users(4)
+        crew = await lab.group("Crew")
+        await lab.run()
+        added = await lab.patch(Kind.GROUP, crew, add(people[0]))
+        for one in people[:3]:
+            await lab.delete(Kind.USER, one)
+        await lab.run(within_s=60)
+        await lab.store.desk.reject(ALL, "ada", "a mistake")
+        await lab.run(within_s=60)
+
+        assert lab.roster("Crew") == {"user00000@example.com"}
+        assert await lab.state(added.change) == "delivered"

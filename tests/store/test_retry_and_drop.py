@@ -1,12 +1,14 @@
 """An operator tries a parked change again, or ends one for good (S1, S2, S5)."""
 
 import pytest
-from support.idp import add, deactivate, remove
+from support.idp import add, deactivate, remove, user
 from test_refusals import refuse
 
 from relay.errors import Refused
 from relay.rules.types import Kind
+from relay.simulator import Fault, FaultKind, Match
 from relay.store.listing import ChangeFilter
+from relay.store.parking import mark_told
 
 WHY = ("ada (uid 1000)", "a test")
 
@@ -289,4 +291,37 @@ async def test_a_dropped_change_that_nobody_sent_costs_nothing(lab):
 
     assert lab.sent == []
     assert await lab.shadow(Kind.USER, ada) is None
+    await lab.counters()
+
+
+async def test_a_deletion_in_doubt_that_is_dropped_is_verified(lab):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    lab.tfe.faults.add(Fault(kind=FaultKind.RESET_AFTER), Match(method="DELETE"))
+    gone = await lab.delete(Kind.USER, ada)
+    await lab.step()
+    await lab.store.desk.drop(gone.change, *WHY)
+    await lab.run(within_s=400)
+
+    assert lab.user_in_tfe("ada@example.com") is not None
+    assert (await lab.shadow(Kind.USER, ada))["userName"] == "ada@example.com"
+
+
+async def test_an_id_stays_valid_when_its_revival_is_refused_live(lab):
+    refuse(lab, method="POST", body="ada@example.com")
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    crew = await lab.group("Crew", ada)
+    await lab.run()
+    await lab.store.run(lambda tx: mark_told(tx, 1, 0))
+    reply = await lab.post(user("ada@example.com"), waits=True)
+    assert reply == ada
+    await lab.run()
+    lab.tfe.faults.clear()
+
+    again = await lab.user("ada@example.com")
+    await lab.run()
+    assert again == ada
+    assert lab.roster("Crew") == {"ada@example.com"}
+    assert crew
     await lab.counters()
