@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from relay.delivery.sender import Sender
     from relay.store import Store
 
-FRESH_S: Final = 2.0
-"""A proof this young is not asked for again: a hundred 404s in a row cost a few requests."""
-
 STALE_S: Final = 60.0
 """After so long without a proof the next creation has TFE asked."""
 
@@ -62,14 +59,14 @@ class Identity:
 
         Args:
             but: the resource in question, not asked for again.
-            since: monotonic time when the request left that raised the doubt; what was proved
-                after it holds for it.
+            since: monotonic time when the request left that raised the doubt: only what was
+                proved after it says that TFE is ours still. Requests under way together share it.
 
         Returns:
             The hold to raise, `foreign` or whatever keeps TFE from answering, so that nothing is
             unlearnt in doubt; None if TFE knows others of ours.
         """
-        if self._proved_at >= min(since, self._clock.monotonic() - FRESH_S):
+        if self._proved_at >= since:
             return None
         return await self._checked(but, math.inf)
 
