@@ -115,6 +115,8 @@ def take(tx: Transaction, kind: Kind, found: TargetResource, began: float) -> bo
     new = known.target_id is None
     if known.origin == "import" and not known.last_change:
         _follow(tx, known.id, found)
+    elif known.origin == "import":
+        _learn_members(tx, known.id, found)
     adopting.confirm(tx, known.id, found)
     return new
 
@@ -150,6 +152,24 @@ def _insert(tx: Transaction, kind: Kind, found: TargetResource) -> None:
     )
     _follow(tx, row, found)
     adopting.confirm(tx, row, found)
+
+
+def _learn_members(tx: Transaction, group: int, found: TargetResource) -> None:
+    """Members that TFE has, and that nobody here knew when the group was first looked up, stay.
+
+    A live IdP may have written to the group before the import reached its members: what no change
+    ever wrote is desired as TFE has it.
+    """
+    learnt = 0
+    for target in found.members or ():
+        user = tx.value("SELECT resource FROM alias WHERE id = ?", (target,))
+        if user is not None:
+            learnt += tx.run(
+                "INSERT OR IGNORE INTO member (group_id, user_id, desired, confirmed)"
+                " VALUES (?, ?, 1, 0)",
+                (group, user),
+            )
+    tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (learnt, group))
 
 
 def _follow(tx: Transaction, row: int, found: TargetResource) -> None:
