@@ -158,7 +158,7 @@ class Dispatcher:
             began = self._clock.monotonic()
             verdict = await self._send(claim, slot)
             self._adjust_rate(verdict)
-            await self._settle(claim, *await self._judged(claim, verdict, began))
+            await self._store.settle(claim, *await self._judged(claim, verdict, began))
         finally:
             room.release()
 
@@ -206,17 +206,6 @@ class Dispatcher:
             self._identity.proved()
         elif claim.request.creates and self._identity.stale:
             self._keeper.suspect()
-
-    async def _settle(self, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
-        while True:
-            try:
-                await self._store.settle(claim, verdict, now)
-            except Unavailable as error:
-                # The result is known and the disk does not take it: keep it until it does.
-                log.warning(events.STORE_TROUBLE, reason=error.detail)
-                await asyncio.sleep(RETRY_SETTLE_S)
-            else:
-                break
 
     def _circumstances(self, claim: Claim, verdict: Verdict) -> Circumstances:
         monotonic, unit = self._clock.monotonic(), self._rng.uniform(0.0, 1.0)

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+import structlog
+
+from relay.errors import Unavailable
 from relay.store import (
     attempting,
     ballast,
@@ -30,6 +33,7 @@ from relay.store import (
 from relay.store.desk import Desk
 from relay.store.directory import Directory
 from relay.store.executor import Observer, Reader, Writer
+from relay.telemetry import events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +51,11 @@ if TYPE_CHECKING:
     from relay.store.settling import Circumstances
     from relay.store.transaction import Outbox, Transaction
 
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
+INSIST_S: Final = 1.0
+"""Between two tries to write what must be written."""
 Counted = Callable[[str, str], None]
 
 
@@ -137,6 +145,18 @@ class Store:
 
     # --- delivery --------------------------------------------------------------------------
 
+    async def _insist(self, operation: Callable[[Transaction], T]) -> T:
+        """Record what delivery knows, however long the disk takes nothing (A7).
+
+        What TFE said is not asked for twice, and no part of delivery ends for a failed commit.
+        """
+        while True:
+            try:
+                return await self._writer.submit(operation)
+            except Unavailable as error:
+                log.warning(events.STORE_TROUBLE, reason=error.detail)
+                await asyncio.sleep(INSIST_S)
+
     async def claim(self, turn: int) -> Claim | Idle:
         """The next request to send, its attempt on disk; or when to look again."""
         profile = self._settings.rules.profile
@@ -144,11 +164,11 @@ class Store:
 
     async def release(self, claim: Claim) -> None:
         """Give back a claim that was never sent."""
-        await self._writer.submit(lambda tx: attempting.release(tx, claim))
+        await self._insist(lambda tx: attempting.release(tx, claim))
 
     async def settle(self, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
         """Record a result and all that follows from it."""
-        await self._writer.submit(lambda tx: settling.settle(tx, claim, verdict, now))
+        await self._insist(lambda tx: settling.settle(tx, claim, verdict, now))
 
     async def room(self) -> bool:
         """Whether there is room for more than delivery's own results (A7)."""
@@ -156,11 +176,11 @@ class Store:
 
     async def raise_hold(self, name: HoldName, reason: str, until: float | None = None) -> bool:
         """Raise a hold; True when it did not stand before."""
-        return await self._writer.submit(lambda tx: holds.raise_hold(tx, name, reason, until))
+        return await self._insist(lambda tx: holds.raise_hold(tx, name, reason, until))
 
     async def lift(self, name: HoldName, actor: str = "relay") -> bool:
         """Lift a hold; True when it stood."""
-        return await self._writer.submit(lambda tx: holds.lift(tx, name, actor))
+        return await self._insist(lambda tx: holds.lift(tx, name, actor))
 
     async def holds(self) -> Sequence[Hold]:
         """All holds that stand."""
@@ -174,13 +194,11 @@ class Store:
         self, at: ImportState, resources: Sequence[TargetResource], total: int, began: float
     ) -> ImportState:
         """Take a page of the import in."""
-        return await self._writer.submit(
-            lambda tx: importing.take_page(tx, at, resources, total, began)
-        )
+        return await self._insist(lambda tx: importing.take_page(tx, at, resources, total, began))
 
     async def take(self, kind: Kind, found: TargetResource, began: float) -> None:
         """Take one resource in that an IdP asked for before the import was complete."""
-        await self._writer.submit(lambda tx: importing.take(tx, kind, found, began))
+        await self._insist(lambda tx: importing.take(tx, kind, found, began))
 
     async def binding(self, but: int = 0, before: float = math.inf) -> binding.Bound:
         """What TFE should know if it is still the one this database was filled from (K5)."""
@@ -188,7 +206,7 @@ class Store:
 
     async def note(self, key: str, value: str) -> None:
         """Keep a fact about this database's life."""
-        await self._writer.submit(lambda tx: binding.note(tx, key, value))
+        await self._insist(lambda tx: binding.note(tx, key, value))
 
     async def noted(self, key: str) -> str | None:
         """A fact kept by `note`."""

@@ -1,0 +1,56 @@
+"""A disk that fails for a moment ends no part of delivery, and loses no result (A7)."""
+
+import pytest
+from support.idp import user
+from support.world import World, run_virtually
+
+from relay.rules import dialect
+from relay.rules.types import Kind
+from relay.store.engine import DatabaseError
+
+
+def failing(store, times):
+    """From now on the writer's commits fail so many times, as a full or broken disk makes them."""
+    writer, left = store._writer, [times]
+    commit = writer._one
+
+    def one(job, outbox):
+        if left[0] > 0:
+            left[0] -= 1
+            writer._connection.execute("ROLLBACK")
+            raise DatabaseError("disk I/O error")
+        return commit(job, outbox)
+
+    writer._one = one
+    return left
+
+
+async def created(world, name):
+    write = dialect.parse_create(Kind.USER, user(name))
+    await world.store.directory.accept("idp", write, None)
+
+
+@pytest.mark.parametrize("before_s", [0.0, 0.05, 0.5, 1.0, 5.0, 29.0])
+@pytest.mark.parametrize("times", [1, 5])
+def test_delivery_goes_on_after_commits_that_failed(tmp_path, times, before_s):
+    async def main():
+        world = World(tmp_path / "w.db")
+        await world.start()
+        await created(world, "ada@example.com")
+        await world.pass_time(3.0)
+        world.tfe.pause()
+        for number in range(5):
+            await created(world, f"user{number}@example.com")
+        await world.pass_time(before_s)
+        left = failing(world.store, times)
+        await world.pass_time(30.0)
+        world.tfe.resume()
+        await world.pass_time(600.0)
+        assert left == [0]
+        await world.settled()
+        counters = await world.counters()
+        await world.stop()
+        assert counters["delivered"] == counters["accepted"] == 6
+        assert len(list(world.tfe.directory.users)) == 6
+
+    run_virtually(main)
