@@ -1,0 +1,23 @@
+"""Never more than TFE's rate, as TFE counts it: cold connections, thinking time, both windows (D9)."""
+
+import pytest
+from support.relays import relay_for
+
+from relay.simulator.behaviour import Latency, RateLimit, SimulatorSettings, Window
+from relay.simulator.server import simulator
+
+
+@pytest.mark.parametrize("window", Window)
+async def test_a_burst_on_cold_connections_is_never_refused(window, tmp_path):
+    settings = SimulatorSettings(limit=RateLimit(rate=10, window=window), latency=Latency(20, 300))
+    async with (
+        simulator(settings) as sim,
+        relay_for(sim, tmp_path, answer={"wait": "0s"}) as relay,
+    ):
+        for number in range(20):
+            await relay.idp.create_user(f"user{number}@example.com")
+        await relay.settled()
+
+        assert len(sim.directory.users) == 20
+        assert {entry.status for entry in sim.log.entries()} == {200, 201}
+        assert sim.log.max_in_window(1.0) <= 10
