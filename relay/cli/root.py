@@ -6,7 +6,6 @@ Errors of the one tree become one line and an exit code; anything else is a faul
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 import traceback
 from typing import Final
@@ -38,23 +37,18 @@ HELP: Final = ["-h", "--help"]
 HIDDEN: Final = frozenset({"docs"})
 
 
-def present(name: str) -> bool:
-    """Whether the module of a command is part of this installation."""
-    return importlib.util.find_spec(COMMANDS[name][0]) is not None
-
-
 class LazyGroup(click.Group):
     """Imports a subcommand's module when the subcommand is named; `--help` imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name but the hidden ones."""
         del ctx
-        return [name for name in COMMANDS if name not in HIDDEN and present(name)]
+        return [name for name in COMMANDS if name not in HIDDEN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The object of that name in the module of that name, or None for an unknown name."""
         del ctx
-        if cmd_name not in COMMANDS or not present(cmd_name):
+        if cmd_name not in COMMANDS:
             return None
         found = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(found, click.Command)
