@@ -131,12 +131,7 @@ class Target(Section):
     rate: float = key(
         10, "Requests a second, all together; lower it if others share TFE's limit.", gt=0, le=100
     )
-    concurrency: int = key(
-        10,
-        "Requests under way at once; 10 keep the rate while TFE takes a second each.",
-        ge=1,
-        le=32,
-    )
+    concurrency: int = key(10, "Requests under way at once.", ge=1, le=32)
     timeout: Duration = key(
         "60s", "How long to wait for an answer; TFE itself may take 30 seconds."
     )
