@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 DEADLY: Final = "deadly"
 """The doubt of a create that was in flight at too many deaths: not sent again, but looked up."""
 
+LATE_S: Final = 60.0
+"""So long after it was given up a request may still be executed (K2; `target.timeout`)."""
 STALE_LOOKUPS: Final = 3
 """A 409 says somebody has the name; a look-up may lag behind for so many tries."""
 
@@ -69,6 +71,8 @@ def _matches(resource: TargetResource, attribute: str, value: str) -> bool:
 def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
     """TFE knows none of that name: ask by `externalId`, or decide that it does not have it."""
     ask, doubt = tx.one("SELECT ask, doubt FROM lane WHERE resource = ?", (claim.resource,))
+    if _may_come_late(tx, claim.resource):
+        return
     if claim.asked is not None and claim.asked[0] != "externalId" and _has_external(tx, claim):
         tx.run("UPDATE lane SET ask = 'external_id' WHERE resource = ?", (claim.resource,))
     elif doubt == "conflict":
@@ -101,6 +105,23 @@ def park_deadly(tx: Transaction, row: int) -> None:
     suspects = [effect.key for effect in effects.unsettled(tx, row) if effect.unknown]
     said = f"the relay died {deaths} times while sending this"
     refuse(tx, rows.by_row(tx, row), suspects[:1] or [Key.EXISTS], Refusal(500, said))
+
+
+def _may_come_late(tx: Transaction, row: int) -> bool:
+    """Whether a creation that was given up, and deleted since, may still be executed (K2).
+
+    Nobody would know of that user any more: its deletion waits, and looks again after the time that
+    TFE may take for a request.
+    """
+    if rows.by_row(tx, row).state != rows.DELETED:
+        return False
+    given_up: float | None = tx.value(
+        "SELECT max(settled_at) FROM attempt WHERE resource = ? AND method = 'POST'", (row,)
+    )
+    if given_up is None or tx.now >= given_up + LATE_S:
+        return False
+    tx.run("UPDATE effect SET due = ? WHERE resource = ? AND key = 0", (given_up + LATE_S, row))
+    return True
 
 
 def _finish_deletion(tx: Transaction, row: int) -> None:

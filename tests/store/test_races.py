@@ -52,3 +52,18 @@ async def test_a_creation_refused_by_two_500s_without_effect_is_parked_after_a_l
     why = await lab.store.directory.why_missing(Kind.USER, one)
     assert (why["status"], why["detail"]) == (500, "no")
     assert (await lab.counters())["parked"] == 1
+
+
+async def test_a_creation_that_is_executed_late_does_not_survive_its_deletion(lab):
+    lab.tfe.faults.add(Fault(kind=FaultKind.SLOW_BEFORE), Match(method="POST"))
+    one = await lab.user("ann@example.com")
+    await lab.step()  # no answer in 60 s: TFE is still at it
+    gone = await lab.delete(Kind.USER, one)
+    await lab.run(within_s=30)
+    await lab.late_requests_end()
+    assert lab.user_in_tfe("ann@example.com") is not None
+    await lab.run(within_s=400)
+
+    assert lab.user_in_tfe("ann@example.com") is None
+    assert await lab.state(gone.change) == "delivered"
+    await lab.counters()
