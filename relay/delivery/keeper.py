@@ -68,6 +68,8 @@ class Keeper:
         self._clock = clock
         self._rng = rng
         self._holds: dict[HoldName, Hold] = {}
+        self._unwritten: set[HoldName] = set()
+        store.hold_told = self._written
         self._news = asyncio.Event()
         self._changes = asyncio.Event()
         self._probes = 0
@@ -120,6 +122,7 @@ class Keeper:
 
     def raised(self, request: HoldRequest) -> None:
         """A result raises a hold, or prolongs it; the store records it with that result."""
+        self._unwritten.add(request.name)
         known = self._holds.get(request.name)
         since = known.since if known else self._clock.wall()
         until = request.until
@@ -129,9 +132,33 @@ class Keeper:
         self._holds[request.name] = Hold(request.name, since, until, request.reason)
         if known is None:
             log.warning(events.HOLD_RAISED, hold=request.name.value, reason=request.reason)
+        self._stands()
+
+    def _stands(self) -> None:
         self._store.directory.give_up()
         self._news.set()
         self._tell()
+
+    def _written(self, name: HoldName, hold: Hold | None) -> None:
+        """A commit raised a hold, or lifted it: what stands on disk stands here.
+
+        A disk may take a result long after it was known, and in between the hold it raised was
+        lifted here: it stands again, and is probed again. A hold that is raised here and not yet on
+        disk stays when an older lifting of it is.
+        """
+        if hold is None:
+            if name not in self._unwritten and (gone := self._holds.pop(name, None)) is not None:
+                stood = self._clock.wall() - gone.since
+                log.info(events.HOLD_LIFTED, hold=name.value, stood_s=round(stood, 1))
+                self._tell()
+            return
+        self._unwritten.discard(name)
+        if name not in self._holds:
+            self._holds[name] = hold
+            if hold.until is not None:
+                self._throttle(hold.until, hold.until - hold.since)
+            log.warning(events.HOLD_RAISED, hold=name.value, reason=hold.reason)
+            self._stands()
 
     def _throttle(self, until: float, asked_s: float) -> None:
         """Wait until then, an hour at most; what was asked for once is never shortened.
@@ -161,13 +188,9 @@ class Keeper:
 
     async def lift(self, name: HoldName, actor: str = "relay") -> None:
         """Lift a hold; delivery goes on if it was the last."""
-        hold = self._holds.pop(name, None)
+        self._unwritten.discard(name)
         await self._store.lift(name, actor)
-        if hold is not None:
-            stood = self._clock.wall() - hold.since
-            log.info(events.HOLD_LIFTED, hold=name.value, stood_s=round(stood, 1))
         self._store.work.set()
-        self._tell()
 
     async def run(self) -> None:
         """Probe and lift, until cancelled."""

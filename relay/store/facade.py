@@ -57,6 +57,7 @@ T = TypeVar("T")
 INSIST_S: Final = 1.0
 """Between two tries to write what must be written."""
 Counted = Callable[[str, str], None]
+HoldTold = Callable[["HoldName", "Hold | None"], None]
 
 
 class Store:
@@ -95,6 +96,8 @@ class Store:
             self._lock.release()
             raise
         self.work = asyncio.Event()
+        self.hold_told: HoldTold = lambda _name, _hold: None
+        """Told of each hold that a commit raised or prolonged (the hold) or lifted (None)."""
         self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
         self.desk = Desk(self._writer, self._operators, settings, clock)
 
@@ -138,6 +141,8 @@ class Store:
             self.directory.settled(change, settlement)
         for metric, label in outbox.counted:
             self._counted(metric, label)
+        for name, hold in outbox.holds:
+            self.hold_told(name, hold)
         if outbox.full:
             self.directory.full = True
         if outbox.work:

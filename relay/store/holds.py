@@ -55,12 +55,14 @@ def guarded(connection: Connection) -> list[Hold]:
 
 def raise_hold(tx: Transaction, name: HoldName, reason: str, until: float | None = None) -> bool:
     """Raise a hold, or prolong it; True when it did not stand before."""
-    stood = tx.one("SELECT 1 FROM hold WHERE name = ?", (name.value,)) is not None
+    since = tx.value("SELECT since FROM hold WHERE name = ?", (name.value,))
+    stood = since is not None
     tx.run(
         "INSERT INTO hold (name, since, until, reason) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET until = excluded.until, reason = excluded.reason",
         (name.value, tx.now, until, reason),
     )
+    tx.outbox.holds.append((name, Hold(name, since if stood else tx.now, until, reason)))
     if not stood:
         tx.audit("hold raised", "relay", detail=f"{name.value}: {reason}")
         tx.outbox.counted.append(("holds", name.value))
@@ -73,6 +75,7 @@ def lift(tx: Transaction, name: HoldName, actor: str = "relay") -> bool:
     if stood:
         tx.audit("hold lifted", actor, detail=name.value)
         tx.outbox.work = True
+    tx.outbox.holds.append((name, None))
     return stood
 
 

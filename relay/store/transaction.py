@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from relay.clock import Ids
     from relay.store.engine import Connection
+    from relay.store.holds import Hold, HoldName
     from relay.store.records import Settlement
 
 
@@ -27,12 +28,14 @@ class Outbox:
         settled: changes whose waiting clients may be answered.
         work: lanes became ready, or a hold went.
         counted: `(metric, label)` pairs, counted after the commit.
+        holds: which were raised or prolonged (as they stand now) or lifted (None), in order.
         full: nothing of it is on disk for want of room.
     """
 
     settled: list[tuple[int, Settlement]] = field(default_factory=list)
     work: bool = False
     counted: list[tuple[str, str]] = field(default_factory=list)
+    holds: list[tuple[HoldName, Hold | None]] = field(default_factory=list)
     full: bool = False
 
     def merge(self, other: Outbox) -> None:
@@ -40,6 +43,7 @@ class Outbox:
         self.settled += other.settled
         self.work = self.work or other.work
         self.counted += other.counted
+        self.holds += other.holds
 
 
 class Transaction:

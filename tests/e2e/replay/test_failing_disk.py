@@ -6,6 +6,7 @@ from support.world import World, run_virtually
 
 from relay.rules import dialect
 from relay.rules.types import Kind
+from relay.simulator import Fault, FaultKind, Match
 from relay.store.engine import DatabaseError
 
 
@@ -52,5 +53,42 @@ def test_delivery_goes_on_after_commits_that_failed(tmp_path, times, before_s):
         await world.stop()
         assert counters["delivered"] == counters["accepted"] == 6
         assert len(list(world.tfe.directory.users)) == 6
+
+    run_virtually(main)
+
+
+def not_taking_down(store, times):
+    """From now on commits that leave the hold `down` fail so many times."""
+    writer, left = store._writer, [times]
+    commit = writer._one
+
+    def one(job, outbox):
+        done = commit(job, outbox)
+        down = writer._connection.execute("SELECT 1 FROM hold WHERE name = 'down'").fetchone()
+        if left[0] > 0 and down is not None:
+            left[0] -= 1
+            writer._connection.execute("ROLLBACK")
+            raise DatabaseError("disk I/O error")
+        return done
+
+    writer._one = one
+    return left
+
+
+def test_a_hold_that_is_on_disk_only_after_it_was_lifted_does_not_stand_for_ever(tmp_path):
+    async def main():
+        world = World(tmp_path / "w.db")
+        await world.start()
+        await created(world, "ada@example.com")
+        await world.settled()
+        world.tfe.faults.add(Fault(kind=FaultKind.STATUS, status=502), Match(method="POST"))
+        left = not_taking_down(world.store, 3)
+        await created(world, "bob@example.com")
+        await world.pass_time(3600.0)
+        counters, standing = await world.counters(), world.keeper.standing
+        await world.stop()
+        assert left == [0]
+        assert standing == ()
+        assert counters["delivered"] == 2
 
     run_virtually(main)
