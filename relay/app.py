@@ -121,6 +121,7 @@ async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
         "ambiguous": metrics.delivery.ambiguous,
         "parked": metrics.delivery.parked,
         "tripped": _tripped,
+        "unexpected": lambda _where: metrics.unexpected_error(),
     }
 
     def counted(metric: str, label: str) -> None:

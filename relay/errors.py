@@ -74,6 +74,18 @@ class Unavailable(RelayError):
         self.retry_after_s = retry_after_s
 
 
+class LaneFault(RelayError):
+    """A lane's rows cannot be made a request of, by a fault of ours: its `__cause__`.
+
+    Attributes:
+        resource: the store's key of the lane.
+    """
+
+    def __init__(self, resource: int) -> None:
+        super().__init__(f"cannot claim lane {resource}")
+        self.resource = resource
+
+
 class SettingsError(RelayError):
     """The configuration cannot be used; each problem names key, fault and cure."""
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from relay.errors import Unavailable
+from relay.errors import LaneFault, Unavailable
 from relay.rules.verdict import Outcome, Verdict
 from relay.store.claiming import Idle
 from relay.store.claims import Purpose
+from relay.store.quarantine import Fault
 from relay.store.settling import Circumstances
 from relay.telemetry import events
 
@@ -142,6 +143,9 @@ class Dispatcher:
         except Unavailable as error:
             log.warning(events.STORE_TROUBLE, reason=error.detail)
             return Idle(self._clock.wall() + RETRY_SETTLE_S)
+        except LaneFault as fault:
+            await self._charge(fault.__cause__ or fault, fault.resource)
+            return Idle(self._clock.wall())
 
     async def _rest(self, next_due: float | None) -> None:
         wait_s = LONGEST_SLEEP_S
@@ -159,8 +163,24 @@ class Dispatcher:
             verdict = await self._send(claim, slot)
             self._adjust_rate(verdict)
             await self._store.settle(claim, *await self._judged(claim, verdict, began))
+        except Exception as error:  # noqa: BLE001 - the boundary of a worker (style rule 8)
+            await self._charge(error, claim.resource, claim)
         finally:
             room.release()
+
+    async def _charge(
+        self, error: BaseException, resource: int, claim: Claim | None = None
+    ) -> None:
+        """A fault of ours stops one lane for a while, not delivery (D5)."""
+        blamed = not isinstance(error, Unavailable)
+        if blamed:
+            log.error(events.UNEXPECTED_ERROR, where="delivery", exc_info=error)
+        else:
+            log.warning(events.STORE_TROUBLE, reason=str(error))
+        unit = self._rng.uniform(0.0, 1.0)
+        await self._store.quarantine(
+            Fault(resource, type(error).__name__, claim, charge=blamed, unit=unit)
+        )
 
     async def _send(self, claim: Claim, slot: Slot) -> Verdict:
         began = self._clock.monotonic()

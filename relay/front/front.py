@@ -148,6 +148,7 @@ class Front:
             return of_outage(Unavailable(detail, self.settings.retry_after_s))
         except Exception:  # the supervised boundary of a request (style rule 8)
             log.exception(events.UNEXPECTED_ERROR, where=route.label(request.method))
+            self.metrics.unexpected_error()
             return refused(500, "the relay failed unexpectedly; its log has the cause")
 
     async def _answer(

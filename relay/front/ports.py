@@ -152,3 +152,7 @@ class FrontMetrics(Protocol):
     def refused(self, reason: str, /) -> None:
         """A client was turned away; `reason` is one of `Refusal`."""
         ...
+
+    def unexpected_error(self) -> None:
+        """A request failed by a fault of ours."""
+        ...

@@ -6,16 +6,21 @@ from here on) and H2 (revocation first, yet the oldest other lane gets one slot 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from relay.errors import LaneFault
 from relay.rules import reads
 from relay.rules.planner import plan
 from relay.store import adopting, attempting, lanes, parking, rosters, rows, unsendable
 from relay.store.claims import Claim, Purpose
+from relay.store.engine import is_trouble
 from relay.store.planning import Draft, draft
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from relay.rules.contract import TargetProfile
     from relay.rules.planner_types import Request
     from relay.store.rows import ResourceRow
@@ -48,6 +53,9 @@ def claim(tx: Transaction, turn: int, profile: TargetProfile) -> Claim | Idle:
         tx: the transaction; after it the attempt is on disk.
         turn: the number of this slot; each tenth is fair to lanes without a revocation.
         profile: the target's limits.
+
+    Raises:
+        LaneFault: the lane whose turn it is cannot be made a request of.
     """
     if tx.one("SELECT 1 FROM hold LIMIT 1") is not None:
         return Idle(None)
@@ -56,9 +64,21 @@ def claim(tx: Transaction, turn: int, profile: TargetProfile) -> Claim | Idle:
         row = _choose(tx, fair=turn % FAIR_TURN == FAIR_TURN - 1)
         if row is None:
             return _verification(tx) or Idle(_next_due(tx))
-        claimed = _claim_lane(tx, rows.by_row(tx, row), profile)
+        with _charged(row):
+            claimed = _claim_lane(tx, rows.by_row(tx, row), profile)
         if claimed is not None:
             return claimed
+
+
+@contextmanager
+def _charged(resource: int) -> Iterator[None]:
+    """Say whose fault it is that nothing could be claimed; the disk's trouble is nobody's."""
+    try:
+        yield
+    except Exception as error:
+        if is_trouble(error):
+            raise
+        raise LaneFault(resource) from error
 
 
 def _wake_due(tx: Transaction) -> None:
@@ -183,4 +203,5 @@ def _verification(tx: Transaction) -> Claim | None:
         return _verification(tx)
     # It stays due until it succeeds: asked again later if this attempt brings nothing.
     tx.run("UPDATE verification SET due = ? WHERE resource = ?", (tx.now + VERIFY_AGAIN_S, row))
-    return _read_back(tx, resource, Purpose.VERIFY)
+    with _charged(row):
+        return _read_back(tx, resource, Purpose.VERIFY)

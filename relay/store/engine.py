@@ -33,6 +33,26 @@ Row = tuple[object, ...]
 
 DatabaseError: Final[type[stdlib_sqlite3.DatabaseError]] = sqlite3.DatabaseError
 IntegrityError: Final[type[stdlib_sqlite3.IntegrityError]] = sqlite3.IntegrityError
+OperationalError: Final[type[stdlib_sqlite3.OperationalError]] = sqlite3.OperationalError
+
+_TROUBLE: Final = frozenset(
+    {
+        stdlib_sqlite3.SQLITE_BUSY,
+        stdlib_sqlite3.SQLITE_LOCKED,
+        stdlib_sqlite3.SQLITE_NOMEM,
+        stdlib_sqlite3.SQLITE_READONLY,
+        stdlib_sqlite3.SQLITE_INTERRUPT,
+        stdlib_sqlite3.SQLITE_IOERR,
+        stdlib_sqlite3.SQLITE_CORRUPT,
+        stdlib_sqlite3.SQLITE_FULL,
+        stdlib_sqlite3.SQLITE_CANTOPEN,
+        stdlib_sqlite3.SQLITE_PROTOCOL,
+        stdlib_sqlite3.SQLITE_NOTADB,
+    }
+)
+"""Primary result codes (sqlite.org/rescode.html) that speak of the disk or of memory."""
+_PRIMARY: Final = 0xFF
+"""Extended result codes keep the primary one in their lowest byte."""
 
 NETWORK_FILESYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"}
@@ -90,6 +110,15 @@ class FileLock:
 def says_full(error: BaseException) -> bool:
     """Whether SQLite failed for want of room (SQLITE_FULL)."""
     return "full" in str(error)
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether SQLite failed by its surroundings: tried again later, the same may succeed.
+
+    Anything else it complains of (a constraint, a statement it does not understand) is our fault.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, DatabaseError) and code is not None and code & _PRIMARY in _TROUBLE
 
 
 def filesystem_of(path: Path, mounts: str) -> str:

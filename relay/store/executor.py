@@ -20,7 +20,7 @@ import structlog
 
 from relay.errors import Unavailable
 from relay.store import ballast, clock_steps
-from relay.store.engine import Connection, DatabaseError, says_full
+from relay.store.engine import Connection, DatabaseError, is_trouble, says_full
 from relay.store.transaction import Outbox, Transaction
 from relay.telemetry import events
 
@@ -165,7 +165,7 @@ class Writer:
         except DatabaseError as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            results = [(job, None, cannot_write(error)) for job in jobs]
+            results = [(job, None, as_heard(error)) for job in jobs]
             outbox = Outbox(full=says_full(error))
             if outbox.full:
                 self._make_room()
@@ -203,7 +203,7 @@ class Writer:
                 raise  # SQLite gave the whole transaction up (full, I/O): so do we
             execute("ROLLBACK TO operation")
             execute("RELEASE operation")
-            return job, None, cannot_write(error)
+            return job, None, as_heard(error)
         except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means
             execute("ROLLBACK TO operation")
             execute("RELEASE operation")
@@ -271,7 +271,7 @@ class Reader:
         try:
             return query(self._connection), None
         except DatabaseError as error:
-            return None, cannot_write(error)
+            return None, as_heard(error)
         except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means
             return None, error
 
@@ -286,6 +286,12 @@ def _settle(done: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -
             future.set_exception(error)
 
 
-def cannot_write(error: BaseException) -> Unavailable:
-    """SQLite's failure as the client hears it: come back, nothing was half-written (A7, A10)."""
+def as_heard(error: Exception) -> Exception:
+    """SQLite's failure as the caller hears it.
+
+    Trouble of the disk: come back, nothing was half-written (A7, A10). Anything else is a fault of
+    ours, and itself: no repetition cures it.
+    """
+    if not is_trouble(error):
+        return error
     return Unavailable(f"the relay cannot use its disk now ({error})", retry_after_s=30)

@@ -25,6 +25,7 @@ from relay.store import (
     identity,
     importing,
     listing,
+    quarantine,
     recovering,
     restoring,
     settling,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from relay.store.importing import ImportState
     from relay.store.listing import ChangeFilter
     from relay.store.opening import StoreSettings
+    from relay.store.quarantine import Fault
     from relay.store.settling import Circumstances
     from relay.store.transaction import Outbox, Transaction
 
@@ -163,7 +165,12 @@ class Store:
                 await asyncio.sleep(INSIST_S)
 
     async def claim(self, turn: int) -> Claim | Idle:
-        """The next request to send, its attempt on disk; or when to look again."""
+        """The next request to send, its attempt on disk; or when to look again.
+
+        Raises:
+            LaneFault: the lane whose turn it is cannot be claimed; `quarantine` it.
+            Unavailable: the disk cannot be written now.
+        """
         profile = self._settings.rules.profile
         return await self._writer.submit(lambda tx: claiming.claim(tx, turn, profile))
 
@@ -174,6 +181,14 @@ class Store:
     async def settle(self, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
         """Record a result and all that follows from it."""
         await self._insist(lambda tx: settling.settle(tx, claim, verdict, now))
+
+    async def quarantine(self, fault: Fault) -> None:
+        """Charge a fault of ours to the lane it happened in, so that no other waits (D5)."""
+        try:
+            await self._insist(lambda tx: quarantine.charge(tx, fault))
+        except Exception:
+            log.exception(events.UNEXPECTED_ERROR, where="quarantine")
+            await self._insist(lambda tx: quarantine.set_aside(tx, fault))
 
     async def room(self) -> bool:
         """Whether there is room for more than delivery's own results (A7)."""

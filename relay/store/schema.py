@@ -213,7 +213,7 @@ CREATE TABLE lane (
   behind INTEGER,                       -- blocked: the resource whose name it waits for
   strikes INTEGER NOT NULL DEFAULT 0,   -- failures charged to it, not to TFE
   struck REAL NOT NULL DEFAULT 0,       -- when the first of them was
-  crashes INTEGER NOT NULL DEFAULT 0,   -- process deaths while it was sending
+  crashes INTEGER NOT NULL DEFAULT 0,   -- deaths and faults of the relay over it
   tries INTEGER NOT NULL DEFAULT 0      -- look-ups that found nobody where a 409 says somebody is
 );
 CREATE INDEX lane_next ON lane (state, urgency, first);

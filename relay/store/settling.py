@@ -96,12 +96,12 @@ def _no_strikes(tx: Transaction, resource: int) -> None:
 def _put_back(tx: Transaction, claim: Claim, verdict: Verdict, _now: Circumstances) -> None:
     """The target's trouble: nothing is charged, nothing is lost (D8, D11)."""
     if verdict.ambiguous:
-        _in_doubt(tx, claim)
+        in_doubt(tx, claim)
     else:
         attempting.restore(tx, claim)
 
 
-def _in_doubt(tx: Transaction, claim: Claim) -> None:
+def in_doubt(tx: Transaction, claim: Claim) -> None:
     """It may have happened: keys stay unknown, and a create is looked up before anything (D2)."""
     if claim.purpose is Purpose.WRITE and claim.request.creates:
         tx.run(

@@ -83,9 +83,15 @@ class Snapshot:
 
 
 class FrontMetrics:
-    """What identity providers were answered."""
+    """What identity providers were answered.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Args:
+        registry: where the metrics are kept.
+        unexpected: faults of ours, wherever they were caught.
+    """
+
+    def __init__(self, registry: CollectorRegistry, unexpected: Counter) -> None:
+        self._unexpected = unexpected
         self._answers = Counter(
             f"{PREFIX}_answers",
             "Answers to identity providers.",
@@ -114,6 +120,10 @@ class FrontMetrics:
     def refused(self, reason: str) -> None:
         """One request turned away; `reason` is of a closed set (`token`, `size`, ...)."""
         self._refused.labels(reason).inc()
+
+    def unexpected_error(self) -> None:
+        """A request failed by a fault of ours."""
+        self._unexpected.inc()
 
 
 class TargetMetrics:
@@ -225,7 +235,12 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
-        self.front: Final = FrontMetrics(self.registry)
+        self._unexpected = Counter(
+            f"{PREFIX}_unexpected_errors",
+            "Faults of the relay itself, caught at a boundary.",
+            registry=self.registry,
+        )
+        self.front: Final = FrontMetrics(self.registry, self._unexpected)
         self.target: Final = TargetMetrics(self.registry)
         self.delivery: Final = DeliveryMetrics(self.registry)
         self.store: Final = StoreMetrics(self.registry)
@@ -234,11 +249,6 @@ class Metrics:
         self._gauges: Final = {
             mirrored: self._gauge(name, meaning) for mirrored, (name, meaning) in _MIRRORED.items()
         }
-        self._unexpected = Counter(
-            f"{PREFIX}_unexpected_errors",
-            "Faults of the relay itself, caught at a boundary.",
-            registry=self.registry,
-        )
         Info(f"{PREFIX}_build", "What is running.", registry=self.registry).info(
             {"version": __version__, "python": platform.python_version()}
         )

@@ -263,6 +263,7 @@ class FakeUpstream:
 class RecordedMetrics:
     observed: list[tuple[str, int, str]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    faults: int = 0
 
     def observe(self, route: str, status: int, source: str, seconds: float, /) -> None:
         assert seconds >= 0
@@ -270,6 +271,9 @@ class RecordedMetrics:
 
     def refused(self, reason: str, /) -> None:
         self.refusals.append(reason)
+
+    def unexpected_error(self) -> None:
+        self.faults += 1
 
 
 @dataclass

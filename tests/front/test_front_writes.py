@@ -287,6 +287,7 @@ async def test_a_fault_of_ours_is_a_500_that_tells_nothing(site: Site):
 
     assert (response.status, body["status"]) == (500, "500")
     assert "secret" not in body["detail"]
+    assert site.metrics.faults == 1
 
 
 async def test_an_unknown_id_is_asked_of_tfe_while_the_import_runs(site: Site):

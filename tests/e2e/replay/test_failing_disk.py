@@ -1,5 +1,7 @@
 """A disk that fails for a moment ends no part of delivery, and loses no result (A7)."""
 
+import sqlite3
+
 import pytest
 from support.idp import user
 from support.world import World, run_virtually
@@ -7,7 +9,13 @@ from support.world import World, run_virtually
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator import Fault, FaultKind, Match
-from relay.store.engine import DatabaseError
+from relay.store.engine import OperationalError
+
+
+def disk_error():
+    error = OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    return error
 
 
 def failing(store, times):
@@ -19,7 +27,7 @@ def failing(store, times):
         if left[0] > 0:
             left[0] -= 1
             writer._connection.execute("ROLLBACK")
-            raise DatabaseError("disk I/O error")
+            raise disk_error()
         return commit(job, outbox)
 
     writer._one = one
@@ -68,7 +76,7 @@ def not_taking_down(store, times):
         if left[0] > 0 and down is not None:
             left[0] -= 1
             writer._connection.execute("ROLLBACK")
-            raise DatabaseError("disk I/O error")
+            raise disk_error()
         return done
 
     writer._one = one
