@@ -44,6 +44,7 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     path = settings.store.path
     findings = [doctor.Finding(doctor.Level.OK, "configuration", "every key is known and agrees")]
     findings += [*doctor.examine_files(settings), *doctor.examine_disk(path)]
+    findings += doctor.examine_guard(settings)
     try:
         refuse_network_filesystem(path)
         findings.append(doctor.Finding(doctor.Level.OK, "filesystem", "local"))

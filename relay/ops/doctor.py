@@ -1,6 +1,6 @@
 """What `scim-relay check` looks at: one finding a line, with the cure when something is wrong.
 
-Nothing here changes anything. Reaching the target costs one request outside the pacer's window;
+Nothing here changes anything. Reaching the target costs two requests outside the pacer's window;
 run it beside a live relay with that in mind.
 """
 
@@ -14,6 +14,7 @@ import stat
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -158,18 +159,23 @@ async def _connected(host: str, port: int) -> Finding:
 
 
 async def _asked(settings: Settings, token: str, clock: Clock) -> list[Finding]:
-    """One `GET /ServiceProviderConfig`: it needs a token, and answers while SCIM is paused."""
+    """The token, the clock, and whether TFE takes changes: two requests, the second tells a pause.
+
+    Discovery needs a token and answers while SCIM is paused; `GET /Users?count=0` is refused then
+    (contract, *Discovery* and *States an operator can put TFE in*).
+    """
     context = ssl.create_default_context(cafile=settings.target.ca_file)
-    async with (
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session,
-        session.get(
-            f"{settings.target.url}/ServiceProviderConfig",
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/scim+json"},
-            ssl=context,
-            allow_redirects=False,
-        ) as answer,
-    ):
-        return [_accepted(answer.status), _skew(answer.headers.get("Date"), clock)]
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json"}
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S), headers=headers
+    ) as session:
+        ask = partial(session.get, ssl=context, allow_redirects=False)
+        async with ask(f"{settings.target.url}/ServiceProviderConfig") as answer:
+            found = [_accepted(answer.status), _skew(answer.headers.get("Date"), clock)]
+        if found[0].level is Level.OK:
+            async with ask(f"{settings.target.url}/Users", params={"count": "0"}) as answer:
+                found.append(_open(answer.status))
+    return found
 
 
 def _accepted(status: int) -> Finding:
@@ -182,6 +188,18 @@ def _accepted(status: int) -> Finding:
         case HTTPStatus.TOO_MANY_REQUESTS:
             return Finding(Level.WARN, "target token", "TFE is throttling (429); ask again later")
     return Finding(Level.FAIL, "target token", f"TFE answered {status}; check target.url")
+
+
+def _open(status: int) -> Finding:
+    match status:
+        case HTTPStatus.OK:
+            return Finding(Level.OK, "target users", "readable: TFE takes SCIM requests")
+        case HTTPStatus.FORBIDDEN:
+            held = "SCIM is paused or disabled in TFE (403); the relay holds everything until"
+            return Finding(Level.WARN, "target users", f"{held} a site administrator resumes it")
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return Finding(Level.WARN, "target users", "TFE is throttling (429); ask again later")
+    return Finding(Level.FAIL, "target users", f"TFE answered {status}; look at TFE's logs")
 
 
 def _skew(date: str | None, clock: Clock) -> Finding:
@@ -198,3 +216,14 @@ def _skew(date: str | None, clock: Clock) -> Finding:
 
 def _of_tls(error: Exception) -> bool:
     return isinstance(error, ssl.SSLError | aiohttp.ClientSSLError)
+
+
+def examine_guard(settings: Settings) -> list[Finding]:
+    """A warning while no recovery account and no site-admin group is protected (issue 4)."""
+    if settings.guard.protected_groups or settings.guard.protected_users:
+        return []
+    detail = (
+        "nothing is protected: name the site-admin group in guard.protected_groups and the"
+        " recovery accounts in guard.protected_users, so that no change touches them unasked"
+    )
+    return [Finding(Level.WARN, "guard", detail)]
