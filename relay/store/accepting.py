@@ -196,7 +196,7 @@ def _is_pending(tx: Transaction, row: int, change: int) -> bool:
     """Whether TFE has to be told anything for this change; if not, it is delivered (A4)."""
     if tx.value("SELECT state FROM change WHERE id = ?", (change,)) != ChangeState.PENDING.value:
         return False
-    if effects.written_by(tx, row, change):
+    if effects.is_open(tx, row, change):
         return True
     effects.deliver(tx, [change])
     return False

@@ -14,6 +14,8 @@ from relay.store.parking import Refusal, own_keys, refuse
 from relay.store.transaction import Transaction, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from relay.rules.verdict import Verdict
     from relay.store.claims import Claim
     from relay.store.rows import ResourceRow
@@ -37,13 +39,11 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
         rows.set_confirmed(tx, claim.resource, claim.sent)
     else:
         _confirm_fields(tx, resource, claim)
-    _close_fields(tx, claim)
-    _close_members(tx, claim)
+    closed = [*_close_fields(tx, claim), *_close_members(tx, claim)]
     if claim.removes:
         rosters.room_made(tx, claim.resource)
-    answering.by_target(
-        tx, claim.resource, effects.settle_changes(tx, claim.resource), created=created
-    )
+    done = effects.settle_changes(tx, claim.resource, closed)
+    answering.by_target(tx, claim.resource, done, created=created)
     if created:
         joining.join(tx, claim.resource)
     adopting.wake_names(tx, claim.resource)
@@ -72,7 +72,7 @@ def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim) -> Non
 FIELD_OF_NAME: Final = {field.value: field for field in FIELD_OF.values()}
 
 
-def _close_fields(tx: Transaction, claim: Claim) -> None:
+def _close_fields(tx: Transaction, claim: Claim) -> Iterator[effects.Span | None]:
     """Close the effects on own keys that TFE now agrees with; the others start after this plan."""
     resource = rows.by_row(tx, claim.resource)
     for key in own_keys(claim.request):
@@ -87,21 +87,23 @@ def _close_fields(tx: Transaction, claim: Claim) -> None:
             there = sent == getattr(resource.desired, field)
             base = to_json({"v": sent, "s": claim.written.get(field)})
         if there:
-            effects.close(tx, claim.resource, key)
+            yield effects.close(tx, claim.resource, key)
         else:
-            _reopen(tx, claim, key, base)
+            yield _reopen(tx, claim, key, base)
 
 
-def _reopen(tx: Transaction, claim: Claim, key: int, base: str) -> None:
+def _reopen(tx: Transaction, claim: Claim, key: int, base: str) -> effects.Span | None:
     """What changed while the attempt was under way is owed by the changes after it (S6)."""
+    before = effects.find(tx, claim.resource, key)
     tx.run(
         "UPDATE effect SET first = min(max(first, ?), last), base = ?, unknown = 0, slice = 0"
         " WHERE resource = ? AND key = ?",
         (claim.through + 1, base, claim.resource, key),
     )
+    return None if before is None else (before.first, claim.through)
 
 
-def _close_members(tx: Transaction, claim: Claim) -> None:
+def _close_members(tx: Transaction, claim: Claim) -> Iterator[effects.Span | None]:
     for edits, value in ((claim.adds, 1), (claim.removes, 0)):
         for user, _ in edits:
             wanted, confirmed = rosters.state(tx, claim.resource, user)
@@ -112,7 +114,7 @@ def _close_members(tx: Transaction, claim: Claim) -> None:
             if not value and confirmed:
                 tx.run("UPDATE resource SET c_size = c_size - 1 WHERE id = ?", (claim.resource,))
             if wanted == value:
-                effects.close(tx, claim.resource, user)
+                yield effects.close(tx, claim.resource, user)
                 rosters.forget_absent(tx, claim.resource, user)
             else:
-                _reopen(tx, claim, user, to_json(value))
+                yield _reopen(tx, claim, user, to_json(value))

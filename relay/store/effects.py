@@ -7,12 +7,21 @@ change is delivered when no effect it wrote is open up to it (semantics S6).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from relay.rules.effects import KEY_OF, EffectState, Key
 from relay.rules.types import Field
 from relay.store.records import ChangeState
 from relay.store.transaction import Transaction, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+Span = tuple[int, int]
+"""The first and the last change that wrote a key since TFE last had it as desired."""
+LAST: Final = (1 << 63) - 1
+"""No change has a greater id."""
 
 
 @dataclass(slots=True)
@@ -79,14 +88,14 @@ def write(
     )
 
 
-def close(tx: Transaction, resource: int, key: int) -> bool:
-    """Remove an effect whose key is where it should be; False when there was none."""
-    return bool(
-        tx.run(
-            "DELETE FROM effect WHERE resource = ? AND key = ? AND state <> 'parked'",
-            (resource, key),
-        )
+def close(tx: Transaction, resource: int, key: int) -> Span | None:
+    """Remove an effect whose key is where it should be; which changes wrote it, if it was there."""
+    closed: list[Span] = tx.all(
+        "DELETE FROM effect WHERE resource = ? AND key = ? AND state <> 'parked'"
+        " RETURNING first, last",
+        (resource, key),
     )
+    return closed[0] if closed else None
 
 
 def discard(tx: Transaction, resource: int, key: int) -> None:
@@ -105,31 +114,70 @@ def keys_written(writes: dict[str, Any]) -> set[int]:
     return keys
 
 
-def settle_changes(tx: Transaction, resource: int) -> list[int]:
-    """Mark as delivered every pending change of which no effect is open; their ids."""
-    still = {effect.key: effect.first for effect in unsettled(tx, resource)}
-    done = []
-    for change, writes in tx.all(
-        "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending' ORDER BY id",
-        (resource,),
-    ):
-        if not still or not any(
-            still.get(key, change + 1) <= change for key in keys_written(from_json(writes))
-        ):
-            done.append(change)
+def settle_changes(
+    tx: Transaction, resource: int, closed: Iterable[Span | None] | None = None
+) -> list[int]:
+    """Mark as delivered every pending change of which no effect is open; their ids.
+
+    Args:
+        tx: the transaction.
+        resource: whose changes.
+        closed: what `close` returned: only changes in these spans are looked at, so that the cost
+            does not grow with what else is pending in the lane. None: all are.
+    """
+    done = [
+        change
+        for change, keys in _pending(tx, resource, closed)
+        if not _any_open(tx, resource, change, keys)
+    ]
     deliver(tx, done)
     return done
 
 
-def written_by(tx: Transaction, resource: int, change: int) -> bool:
-    """Whether the newest change of a resource wrote anything that is still open."""
+def _pending(
+    tx: Transaction, resource: int, closed: Iterable[Span | None] | None
+) -> list[tuple[int, set[int]]]:
+    """Pending changes with the keys they wrote, oldest first."""
+    spans = [(0, LAST)] if closed is None else _merged(span for span in closed if span is not None)
+    return [
+        (change, keys_written(from_json(writes)))
+        for span in spans
+        for change, writes in tx.all(
+            "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending'"
+            " AND id BETWEEN ? AND ? ORDER BY id",
+            (resource, *span),
+        )
+    ]
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same spans without overlap, in order."""
+    merged: list[Span] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _any_open(tx: Transaction, resource: int, change: int, keys: set[int]) -> bool:
+    """Whether TFE still lacks one of the keys as this change, or one before it, wrote it."""
     return (
         tx.one(
-            "SELECT 1 FROM effect WHERE resource = ? AND state <> 'parked' AND last >= ? LIMIT 1",
-            (resource, change),
+            "SELECT 1 FROM json_each(?) AS wrote CROSS JOIN effect ON effect.resource = ?"
+            " AND effect.key = wrote.value AND effect.first <= ? AND effect.state <> 'parked'"
+            " LIMIT 1",
+            (to_json(sorted(keys)), resource, change),
         )
         is not None
     )
+
+
+def is_open(tx: Transaction, resource: int, change: int) -> bool:
+    """Whether TFE still lacks anything of what a change wrote (S6)."""
+    writes = from_json(tx.value("SELECT writes FROM change WHERE id = ?", (change,)))
+    return _any_open(tx, resource, change, keys_written(writes))
 
 
 def deliver(tx: Transaction, changes: list[int]) -> None:

@@ -62,7 +62,8 @@ def review(
     review_losses(tx, resource, request.connection, emptied=emptied)
     end_trips(tx)
     held = tx.one(
-        "SELECT 1 FROM effect WHERE resource = ? AND state = 'held' AND last >= ? LIMIT 1",
+        "SELECT 1 FROM effect INDEXED BY effect_state"
+        " WHERE resource = ? AND state = 'held' AND last >= ? LIMIT 1",
         (resource.id, change),
     )
     return held is not None

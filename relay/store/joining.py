@@ -18,9 +18,9 @@ def leave_out(tx: Transaction, user: int) -> None:
     """
     groups = tx.all("SELECT resource FROM effect WHERE key = ? AND state = 'waiting'", (user,))
     for (group,) in groups:
-        effects.close(tx, group, user)
+        closed = effects.close(tx, group, user)
         tx.audit("left out", "relay", resource=group, detail=f"member {user} was refused")
-        effects.settle_changes(tx, group)
+        effects.settle_changes(tx, group, [closed])
         lanes.renew(tx, rows.by_row(tx, group))
 
 

@@ -67,7 +67,7 @@ def unreviewed(tx: Transaction, resource: ResourceRow) -> list[tuple[int, int]]:
         `(key, the last change that wrote it)`.
     """
     found = tx.all(
-        "SELECT e.key, e.last, m.confirmed FROM effect e"
+        "SELECT e.key, e.last, m.confirmed FROM effect e INDEXED BY effect_state"
         " LEFT JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
         " WHERE e.resource = ? AND e.state = 'open' AND e.revokes = 1 AND NOT EXISTS"
         " (SELECT 1 FROM revocation r WHERE r.resource = e.resource AND r.key = e.key"

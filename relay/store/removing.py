@@ -54,6 +54,6 @@ def _leave_groups(tx: Transaction, user: int) -> None:
             (desired, 1 if confirmed else 0, group),
         )
         tx.run("DELETE FROM member WHERE group_id = ? AND user_id = ?", (group, user))
-        if effects.close(tx, group, user):
-            effects.settle_changes(tx, group)
+        if (closed := effects.close(tx, group, user)) is not None:
+            effects.settle_changes(tx, group, [closed])
             lanes.refresh(tx, rows.by_row(tx, group))

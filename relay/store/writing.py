@@ -104,8 +104,7 @@ def write_field(
     there = confirmed is not None and getattr(confirmed, field) == wanted and not unknown
     again = there and field is Field.ACTIVE and wanted is False and _stale(tx, resource)
     if there and not again:
-        if effects.close(tx, resource.id, key):
-            _delivered(tx, resource.id)
+        effects.settle_changes(tx, resource.id, [effects.close(tx, resource.id, key)])
         return
     base = {
         "v": getattr(old, field),
@@ -120,10 +119,6 @@ def write_field(
         revokes=revokes(key, wanted),
         unknown=again,
     )
-
-
-def _delivered(tx: Transaction, resource: int) -> None:
-    effects.settle_changes(tx, resource)
 
 
 def write_members(
@@ -147,18 +142,18 @@ def write_members(
             f" {profile.max_members} in a group",
             "tooMany",
         )
-    closed = False
-    for user, want in wanted.items():
-        closed = _write_member(tx, group.id, user, want, states[user], change) or closed
-    if closed:
-        _delivered(tx, group.id)
+    closed = [
+        _write_member(tx, group.id, user, want, states[user], change)
+        for user, want in wanted.items()
+    ]
+    effects.settle_changes(tx, group.id, closed)
     return size
 
 
 def _write_member(
     tx: Transaction, group: int, user: int, want: bool, state: tuple[int, int], change: int
-) -> bool:
-    """Open, keep or close the effect on one membership; True when one was closed."""
+) -> effects.Span | None:
+    """Open, keep or close the effect on one membership; what was closed."""
     now_desired, confirmed = state
     if bool(now_desired) != want:
         rosters.set_desired(tx, group, user, want)
@@ -167,7 +162,7 @@ def _write_member(
         rosters.forget_absent(tx, group, user)
         return closed
     open_member(tx, group, user, change, want=want, base=now_desired)
-    return False
+    return None
 
 
 def open_member(

@@ -2,11 +2,12 @@
 
 import pytest
 from support.costs import cost_of
-from support.idp import add, user
+from support.idp import add, remove, user
 
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.store.claims import Claim
+from relay.store.holds import HoldName
 from relay.store.status import snapshot_in
 
 
@@ -86,6 +87,27 @@ async def test_the_gauges_cost_the_same_beside_a_long_queue(lab_of):
             await lab.users(pending)
             async with cost_of(lab.store) as cost:
                 await lab.store.run(lambda tx: snapshot_in(tx.connection))
+            steps.append(cost.steps)
+
+    short, long = steps
+    assert long < 1.5 * short
+
+
+async def test_an_undone_write_costs_the_same_in_a_lane_with_many_pending_changes(lab_of):
+    steps = []
+    for pending in (20, 900):
+        async with lab_of(f"lane-of-{pending}") as lab:
+            users = await lab.users(pending + 1)
+            group = await lab.group("Engineering")
+            await lab.run()
+            await lab.store.raise_hold(HoldName.OPERATOR, "a test")
+            for member in users[:-1]:
+                await lab.patch(Kind.GROUP, group, add(member))
+            async with cost_of(lab.store) as cost:
+                await lab.patch(Kind.GROUP, group, add(users[-1]))
+                undone = await lab.patch(Kind.GROUP, group, remove(users[-1]))
+            assert await lab.state(undone.change) == "delivered"
+            assert (await lab.counters())["pending"] == pending
             steps.append(cost.steps)
 
     short, long = steps

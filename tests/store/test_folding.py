@@ -151,3 +151,16 @@ async def test_a_change_that_changes_nothing_is_delivered_without_a_request(lab)
 
     assert await lab.run() == []
     assert await lab.state(accepted.change) == "delivered"
+
+
+async def test_a_change_that_undoes_one_key_is_not_delivered_before_its_others(lab):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    renamed = await lab.edit(ada, userName="countess@example.com")
+    both = await lab.edit(ada, userName="ada@example.com", active=False)
+
+    assert await lab.state(renamed.change) == "delivered"
+    assert await lab.state(both.change) == "pending"
+    await lab.run()
+    assert await lab.state(both.change) == "delivered"
+    assert not lab.user_in_tfe("ada@example.com").active
