@@ -26,7 +26,7 @@ from relay.delivery.health import Health
 from relay.delivery.identity import Identity
 from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
-from relay.delivery.sender import Sender
+from relay.delivery.sender import ASKING, Sender
 from relay.front.front import Front
 from relay.front.server import serve_front
 from relay.ops import systemd
@@ -153,7 +153,7 @@ def _target(settings: Settings) -> TargetClient:
     endpoint = Endpoint(
         target.url,
         timeout_s=target.timeout.total_seconds(),
-        concurrency=target.concurrency,
+        concurrency=target.concurrency + ASKING,
         ca_file=target.ca_file,
     )
     return TargetClient(endpoint, token, SystemClock())

@@ -17,7 +17,7 @@ from relay.store.accepting import AcceptRules
 
 if TYPE_CHECKING:
     from relay.settings import Settings
-    from relay.settings.model import Connection as ConnectionSettings
+    from relay.settings.serving import Connection as ConnectionSettings
 
 WAITING_SHARE = 4
 """A client waits for TFE only if its turn comes within this fraction of `answer.wait` (A3)."""

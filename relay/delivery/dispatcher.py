@@ -1,8 +1,9 @@
 """The one loop that decides what is sent next, and the tasks that send it.
 
 One claim at a time waits for its slot, so that a revocation accepted now is at most one slot
-behind (H2): plan, commit the attempt, acquire the slot, send (H1). The loop ends when told to and
-leaves no claim behind; what was sent is settled first (L1).
+behind (H2). Nor does it wait for a free connection behind slow writes: the last one is kept for
+what takes access away. The order is: plan, commit the attempt, acquire the slot, send (H1). The
+loop ends when told to and leaves no claim behind; what was sent is settled first (L1).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class DeliverySettings:
     """How delivery behaves.
 
     Attributes:
-        concurrency: requests under way at once.
+        concurrency: requests under way at once; from 2 on, one of them takes access away.
         timeout_s: `target.timeout`, after which an attempt cannot take effect any more (K2).
         probe_s: first wait before a hold is probed; it doubles up to `probe_cap_s`.
         probe_cap_s: the longest.
@@ -99,6 +100,8 @@ class Dispatcher:
         self._metrics = metrics
         self._stopping = False
         self._turn = 0
+        self._under_way = 0
+        self._ended = asyncio.Event()
         self.beat = clock.monotonic()
         """When the loop last went round, for liveness."""
 
@@ -106,28 +109,36 @@ class Dispatcher:
         """Send nothing more; what is under way is settled."""
         self._stopping = True
         self._store.work.set()
+        self._ended.set()
 
     async def run(self) -> None:
         """Until `stop` is called."""
-        room = asyncio.Semaphore(self._settings.concurrency)
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
                 self.beat = self._clock.monotonic()
-                await room.acquire()
-                ready = await self._next()
-                if ready is None:
-                    room.release()
+                if self._under_way >= self._settings.concurrency:
+                    self._ended.clear()
+                    await self._ended.wait()
                     continue
-                tasks.create_task(self._deliver(*ready, room))
+                ready = await self._next()
+                if ready is not None:
+                    self._under_way += 1
+                    tasks.create_task(self._deliver(*ready))
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether but one connection is left: it is kept for what takes access away (H2)."""
+        return 1 < self._settings.concurrency == self._under_way + 1
 
     async def _next(self) -> tuple[Claim, Slot] | None:
         """The next claim with its slot, or None after a wait."""
         self._store.work.clear()
-        claim = await self._claim()
+        crowded = self._crowded
+        claim = await self._claim(urgent=crowded)
         if isinstance(claim, Idle):
             await self._rest(claim.next_due)
             return None
-        self._turn += 1
+        self._turn += not crowded  # a fair turn is not spent on what may not be fair
         slot = await self._pacer.reserve()
         if self._stopping or self._keeper.blocked:
             slot.unused()
@@ -135,11 +146,11 @@ class Dispatcher:
             return None
         return claim, slot
 
-    async def _claim(self) -> Claim | Idle:
+    async def _claim(self, *, urgent: bool) -> Claim | Idle:
         if self._keeper.blocked:
             return Idle(None)
         try:
-            return await self._store.claim(self._turn)
+            return await self._store.claim(self._turn, urgent=urgent)
         except Unavailable as error:
             log.warning(events.STORE_TROUBLE, reason=error.detail)
             return Idle(self._clock.wall() + RETRY_SETTLE_S)
@@ -157,7 +168,7 @@ class Dispatcher:
         except TimeoutError:
             return
 
-    async def _deliver(self, claim: Claim, slot: Slot, room: asyncio.Semaphore) -> None:
+    async def _deliver(self, claim: Claim, slot: Slot) -> None:
         try:
             began = self._clock.monotonic()
             verdict = await self._send(claim, slot)
@@ -166,7 +177,10 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - the boundary of a worker (style rule 8)
             await self._charge(error, claim.resource, claim)
         finally:
-            room.release()
+            if self._crowded:
+                self._store.work.set()  # what is not urgent may go on
+            self._under_way -= 1
+            self._ended.set()
 
     async def _charge(
         self, error: BaseException, resource: int, claim: Claim | None = None

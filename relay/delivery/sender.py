@@ -6,7 +6,8 @@ the same way. It decides nothing: what follows from a verdict is its caller's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 from relay.errors import MaybeSent, NotSent
 from relay.rules.verdict import Sent, Verdict, judge
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from relay.pace import Pacer, Slot
     from relay.rules.planner_types import Request
     from relay.rules.verdict import Answered
+
+
+ASKING: Final = 4
+"""Reads under way at once, over connections of their own: no slot waits for a connection."""
 
 
 class Sender:
@@ -34,10 +39,12 @@ class Sender:
         self._pacer = pacer
         self._clock = clock
         self._metrics = metrics
+        self._asking = asyncio.Semaphore(ASKING)
 
     async def ask(self, request: Request, name: str) -> Verdict:
-        """Wait for a slot and send a request in it; `name` is its `X-Request-Id`."""
-        return await self.send(await self._pacer.reserve(), request, name)
+        """Wait for a slot and send a read in it; `name` is its `X-Request-Id`."""
+        async with self._asking:
+            return await self.send(await self._pacer.reserve(), request, name)
 
     async def send(self, slot: Slot, request: Request, name: str) -> Verdict:
         """Send a request in a slot; `name` is its `X-Request-Id`."""

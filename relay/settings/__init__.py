@@ -8,7 +8,8 @@ a secret or looks at the network: that is what `scim-relay check` is for.
 from relay.rules.guard import Budget
 from relay.settings.kinds import Address, Secret
 from relay.settings.load import load
-from relay.settings.model import Connection, Listen, Settings, Target
+from relay.settings.model import Settings, Target
+from relay.settings.serving import Connection, Listen
 
 __all__ = [
     "Address",

@@ -42,17 +42,22 @@ VERIFY_AGAIN_S: Final = 120.0
 
 _OLDEST_READY: Final = "SELECT resource, first FROM lane WHERE state = 'ready'"
 
+_NEXT_RESTED: Final = "SELECT min(due) FROM lane WHERE state = 'resting'"
+
 FAIR_TURN: Final = 10
 """Each tenth slot goes to the oldest lane without a revocation (H2)."""
 
 
-def claim(tx: Transaction, turn: int, profile: TargetProfile) -> Claim | Idle:
+def claim(
+    tx: Transaction, turn: int, profile: TargetProfile, *, urgent: bool = False
+) -> Claim | Idle:
     """The next request to send, or when to look again if nothing may be sent now.
 
     Args:
         tx: the transaction; after it the attempt is on disk.
         turn: the number of this slot; each tenth is fair to lanes without a revocation.
         profile: the target's limits.
+        urgent: only what takes access away: nothing else is to have the connection.
 
     Raises:
         LaneFault: the lane whose turn it is cannot be made a request of.
@@ -61,7 +66,9 @@ def claim(tx: Transaction, turn: int, profile: TargetProfile) -> Claim | Idle:
         return Idle(None)
     _wake_due(tx)
     while True:
-        row = _choose(tx, fair=turn % FAIR_TURN == FAIR_TURN - 1)
+        row = _urgent(tx) if urgent else _choose(tx, fair=turn % FAIR_TURN == FAIR_TURN - 1)
+        if row is None and urgent:
+            return Idle(tx.value(_NEXT_RESTED))
         if row is None:
             return _verification(tx) or Idle(_next_due(tx))
         with _charged(row):
@@ -91,6 +98,13 @@ def _next_due(tx: Transaction) -> float | None:
         " UNION ALL SELECT min(due) FROM verification)"
     )
     return due
+
+
+def _urgent(tx: Transaction) -> int | None:
+    row: int | None = tx.value(
+        f"{_OLDEST_READY} AND urgency = {lanes.URGENT} ORDER BY first LIMIT 1"
+    )
+    return row
 
 
 def _choose(tx: Transaction, *, fair: bool) -> int | None:

@@ -164,15 +164,17 @@ class Store:
                 log.warning(events.STORE_TROUBLE, reason=error.detail)
                 await asyncio.sleep(INSIST_S)
 
-    async def claim(self, turn: int) -> Claim | Idle:
-        """The next request to send, its attempt on disk; or when to look again.
+    async def claim(self, turn: int, *, urgent: bool = False) -> Claim | Idle:
+        """The next (`urgent`) request to send, its attempt on disk; or when to look again.
 
         Raises:
             LaneFault: the lane whose turn it is cannot be claimed; `quarantine` it.
             Unavailable: the disk cannot be written now.
         """
         profile = self._settings.rules.profile
-        return await self._writer.submit(lambda tx: claiming.claim(tx, turn, profile))
+        return await self._writer.submit(
+            lambda tx: claiming.claim(tx, turn, profile, urgent=urgent)
+        )
 
     async def release(self, claim: Claim) -> None:
         """Give back a claim that was never sent."""

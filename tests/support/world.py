@@ -215,8 +215,16 @@ def _answer(reply: Reply) -> Answered:
 class World:
     """One relay and one TFE. Make it inside the virtual loop."""
 
-    def __init__(self, path: Path, seed: int = 0, guard: GuardPolicy = OPEN_DOOR) -> None:
+    def __init__(
+        self,
+        path: Path,
+        seed: int = 0,
+        guard: GuardPolicy = OPEN_DOOR,
+        *,
+        concurrency: int = 4,
+    ) -> None:
         self._path = path
+        self._concurrency = concurrency
         self._guard = guard
         self._rng = random.Random(seed)
         self.ids = CountedIds("relay")
@@ -250,7 +258,7 @@ class World:
         self.store.desk._writer = self.store._writer
         self.store.desk._reader = self.store._reader
         await self.store.start()
-        how = DeliverySettings(concurrency=4, timeout_s=TIMEOUT_S)
+        how = DeliverySettings(concurrency=self._concurrency, timeout_s=TIMEOUT_S)
         pacer = Pacer(RATE)
         sender = Sender(self.target, pacer, clock, unmeasured)
         identity = Identity(self.store, sender, clock)

@@ -1,0 +1,105 @@
+"""The settings that face identity providers: where they are answered, and who they are.
+
+Annotations are read at run time by pydantic, hence no `from __future__ import annotations`.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import model_validator
+
+from relay.settings.absent import not_built
+from relay.settings.base import Section, contradiction, key
+from relay.settings.kinds import (
+    Duration,
+    ListenAddress,
+    OptionalPath,
+    PublicUrl,
+    Size,
+    TokenHashes,
+)
+
+
+class Listen(Section):
+    """Where identity providers reach the relay, and how much of it one of them may take."""
+
+    address: ListenAddress = key(
+        "127.0.0.1:8080", 'Host and port, or "unix:/run/scim-relay/scim.sock".'
+    )
+    base_path: str = key(
+        "/scim/v2", "Path before `/Users` and `/Groups`.", pattern=r"^(/[A-Za-z0-9._~-]+)*$"
+    )
+    public_url: PublicUrl = key(
+        "",
+        "Scheme and host by which identity providers know the relay, for `meta.location`; "
+        "empty takes the request's `Host`.",
+        "https://scim.example.com",
+    )
+    tls_certificate: OptionalPath = key(
+        "", "PEM file with the certificate chain; with `tls_key` it switches TLS on."
+    )
+    tls_key: OptionalPath = key("", "PEM file with the private key of `tls_certificate`.")
+    insecure: bool = key(
+        False,
+        "Serve clear text on an address that is not loopback, because TLS ends in front of it.",
+    )
+    max_body: Size = key(
+        "16MB", "Longest request body; the relay splits what TFE would refuse.", ge=1_000
+    )
+    header_deadline: Duration = key("10s", "Time for a client to send its request's head.")
+    body_deadline: Duration = key("30s", "Time for a client to send its request's body.")
+    max_connections: int = key(
+        1000, "Open connections at once; more are closed at once.", ge=1, le=100_000
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        problems = []
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_certificate"
+            problems.append((missing, "missing; a certificate and its key are given together"))
+        elif not (self.address.private or self.tls_certificate or self.insecure):
+            problem = (
+                "tokens would travel in clear text on an address that is not loopback; "
+                "give tls_certificate and tls_key, or insecure = true behind a TLS proxy"
+            )
+            problems.append(("insecure", problem))
+        if problems:
+            raise contradiction(*problems)
+        return self
+
+
+class Connection(Section):
+    """One identity provider that may write; a connection has tokens of its own."""
+
+    name: str = key(
+        ...,
+        "Its name in logs and the audit trail: small letters, digits, `-`, `_`.",
+        "entra",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+    )
+    token_hash: TokenHashes = key(
+        "",
+        "What `scim-relay token new` prints: one hash or a list, all of them live.",
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    )
+    token_file: OptionalPath = key(
+        "", "File with the token itself, instead of a hash; `credential:NAME` for systemd's."
+    )
+    answer: Literal["directory", "strict"] = key(
+        "directory",
+        "`directory`: accepted writes are answered from the directory when TFE is slow. "
+        "`strict`: success is said only once TFE said so, otherwise 503 with `Retry-After`.",
+    )
+    scope: Annotated[Literal["all", "own"], not_built("own")] = key(
+        "all", "`all`: may change every resource. `own` is not built yet and refused."
+    )
+    declare_password: bool = key(
+        False, "`/Schemas` declares `password` (canaille needs it); it is dropped all the same."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_token(self) -> Self:
+        if bool(self.token_hash) == (self.token_file is not None):
+            problem = "give either token_hash or token_file; `scim-relay token new` makes both"
+            raise contradiction(("token_hash", f"no token, or two sources of it; {problem}"))
+        return self
