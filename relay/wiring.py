@@ -13,7 +13,7 @@ from relay.front.settings import AnswerMode, Connection, FrontSettings, Tls
 from relay.rules.contract import PROFILES, TargetProfile
 from relay.rules.guard import GuardPolicy, Loss
 from relay.store import StoreSettings
-from relay.store.accepting import AcceptRules
+from relay.store.incoming import AcceptRules
 
 if TYPE_CHECKING:
     from relay.settings import Settings

@@ -8,13 +8,13 @@ from relay.errors import ParkedBefore
 from relay.rules import shadow as shadows
 from relay.rules.effects import Key
 from relay.rules.types import Field, Fields, JsonObject, Kind, Write
-from relay.store import accepting, effects, naming, rosters, rows, writing
+from relay.store import effects, incoming, naming, rosters, rows, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted
 from relay.store.transaction import Transaction, from_json, to_json
 
 if TYPE_CHECKING:
-    from relay.store.accepting import Accepting, AcceptRules
+    from relay.store.incoming import Accepting, AcceptRules
     from relay.store.rows import ResourceRow
 
 
@@ -28,7 +28,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     write = request.write
     shadow = shadows.apply(write, None)
     fields = shadows.project(write.kind, shadow, None, rules.missing_address)
-    digest = accepting.digest_of(write)
+    digest = incoming.digest_of(write)
     holder = rows.live_by_name(tx, write.kind, fields.name)
     twin = None if holder is None else _unanswered_twin(tx, holder, digest)
     if twin is not None:
@@ -48,7 +48,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     if wanted:
         size = writing.write_members(tx, rows.by_row(tx, row), wanted, change, rules.profile)
         tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, row))
-    return accepting.finish(tx, request, change, row, rules)
+    return incoming.finish(tx, request, change, row, rules)
 
 
 def _unanswered_twin(
@@ -156,7 +156,7 @@ def _insert_change(
     users = _members_of(tx, request.write)
     if users:
         writes["+"] = users
-    return accepting.insert_change(tx, request, row, writes, digest)
+    return incoming.insert_change(tx, request, row, writes, digest)
 
 
 def _members_of(tx: Transaction, write: Write) -> list[int]:

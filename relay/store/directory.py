@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.errors import ParkedBefore, Refused, Unavailable
 from relay.store import accepting, answering, parking, reading
-from relay.store.accepting import Accepting, AcceptRules
+from relay.store.incoming import Accepting, AcceptRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

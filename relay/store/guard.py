@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from relay.rules.guard import GuardPolicy
     from relay.rules.types import Field
-    from relay.store.accepting import Accepting
+    from relay.store.incoming import Accepting
     from relay.store.rows import ResourceRow
 
 BUDGET: Final = "budget"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.rules.guard import GuardPolicy
-    from relay.store.accepting import AcceptRules
+    from relay.store.incoming import AcceptRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from relay.rules import dialect
 from relay.rules.contract import TFE
 from relay.rules.types import Kind
 from relay.store import Store, StoreSettings, accepting, engine
-from relay.store.accepting import Accepting, AcceptRules
+from relay.store.incoming import Accepting, AcceptRules
 from relay.store.transaction import Transaction
 
 if TYPE_CHECKING:

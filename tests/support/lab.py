@@ -27,10 +27,10 @@ from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
 from relay.simulator.tfe import Tfe
 from relay.store import Store, StoreSettings
-from relay.store.accepting import AcceptRules
 from relay.store.claiming import Idle
 from relay.store.claims import Purpose
 from relay.store.holds import HoldName
+from relay.store.incoming import AcceptRules
 from relay.store.settling import Circumstances
 from support.idp import group, patch_body, user
 

@@ -31,8 +31,8 @@ from relay.simulator import RateLimit, SimulatorSettings, Tfe
 from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
 from relay.store import Store, StoreSettings
-from relay.store.accepting import AcceptRules
 from relay.store.executor import MAX_BATCH, Reader, Writer
+from relay.store.incoming import AcceptRules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

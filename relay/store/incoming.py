@@ -1,0 +1,133 @@
+"""A write on its way in: what is known of it, its row, and what follows once desired has moved.
+
+`accepting` and `creating` both end here: the change is inserted and counted, the guard looks, the
+lane is refreshed, and it is decided who answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from relay.store import effects, guard, lanes, rows
+from relay.store.reading import resource_view
+from relay.store.records import Accepted, ChangeState
+from relay.store.transaction import Transaction, to_json
+
+if TYPE_CHECKING:
+    from relay.rules.contract import TargetProfile
+    from relay.rules.types import Write
+    from relay.store.rows import ResourceRow
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptRules:
+    """What accepting depends on besides the database.
+
+    Attributes:
+        profile: the target's limits.
+        missing_address: policy for a user without an address (`relay.rules.shadow.project`).
+        max_pending: changes that may be pending; more are answered 503, none is dropped (A8).
+        patience: lanes that may be ahead of a client who waits for TFE's own answer (A3).
+    """
+
+    profile: TargetProfile
+    missing_address: str
+    max_pending: int
+    patience: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepting:
+    """One request to accept.
+
+    Attributes:
+        connection: the IdP connection's name.
+        write: the request in normal form.
+        resource_id: the id in the path; None for a create.
+        patient: the client may be kept waiting for TFE's own answer.
+        strict: the client is never told success TFE has not given, so it waits in any case.
+        most_members: the answer carries a roster of at most so many, a longer one is left out.
+    """
+
+    connection: str
+    write: Write
+    resource_id: str | None = None
+    patient: bool = False
+    strict: bool = False
+    most_members: int = 0
+
+
+def insert_change(
+    tx: Transaction,
+    request: Accepting,
+    resource: int,
+    writes: dict[str, object],
+    digest: str | None = None,
+) -> int:
+    """Insert the change's row and count it; its id is never used again."""
+    change = tx.insert(
+        "INSERT INTO change (resource, connection, verb, at, state, writes, digest, answered_by)"
+        " VALUES (?, ?, ?, ?, 'pending', ?, ?, 'directory')",
+        (resource, request.connection, request.write.verb.value, tx.now, to_json(writes), digest),
+    )
+    tx.count("accepted", ChangeState.PENDING.value)
+    tx.run("UPDATE resource SET last_change = ? WHERE id = ?", (change, resource))
+    tx.audit("accepted", request.connection, change=change, resource=resource)
+    tx.outbox.counted.append(("changes", "accepted"))
+    return change
+
+
+def digest_of(write: Write) -> str:
+    """A create's fingerprint in normal form: it tells a repetition from another request (A1)."""
+    return hashlib.sha256(orjson.dumps([write.edits, write.members])).hexdigest()
+
+
+def finish(
+    tx: Transaction,
+    request: Accepting,
+    change: int,
+    row: int,
+    rules: AcceptRules,
+    before: ResourceRow | None = None,
+) -> Accepted:
+    """Have the guard look, refresh the lane, and decide who answers: directory or TFE (A2, A3)."""
+    resource = rows.by_row(tx, row)
+    pending = True
+    if before is None:
+        held = guard.review_creation(tx, resource, change)
+    else:
+        pending = _is_pending(tx, row, change)
+        held = guard.review(tx, before, resource, change, request)
+    alone = lanes.touch(tx, resource, change)
+    soon = request.patient and alone and not held and _soon(tx, rules.patience)
+    wait = pending and (request.strict or soon)
+    if wait:
+        tx.run("UPDATE change SET answered_by = NULL WHERE id = ?", (change,))
+    view = (
+        None
+        if resource.state != rows.LIVE
+        else resource_view(tx, resource, members=resource.size <= request.most_members)
+    )
+    return Accepted(change, view, wait=wait)
+
+
+def _is_pending(tx: Transaction, row: int, change: int) -> bool:
+    """Whether TFE has to be told anything for this change; if not, it is delivered (A4)."""
+    if tx.value("SELECT state FROM change WHERE id = ?", (change,)) != ChangeState.PENDING.value:
+        return False
+    if effects.is_open(tx, row, change):
+        return True
+    effects.deliver(tx, [change])
+    return False
+
+
+def _soon(tx: Transaction, patience: int) -> bool:
+    """Whether TFE's answer may come within the waiting time: no hold, few lanes ahead (A3)."""
+    if tx.one("SELECT 1 FROM hold LIMIT 1") is not None:
+        return False
+    # The lane of this very change is one of them.
+    return patience >= 0 and tx.one("SELECT 1 FROM lane LIMIT 1 OFFSET ?", (patience,)) is None
