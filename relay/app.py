@@ -35,6 +35,7 @@ from relay.ops.health import Probes, serve_health
 from relay.orders import TARGET_NOTE, Orders
 from relay.pace import Pacer
 from relay.reporting import Reporter
+from relay.retention import Retention
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
 from relay.store.holds import HoldName
@@ -190,7 +191,8 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
         metrics=metrics.target,
     )
     reporter = Reporter(settings, store, metrics, pacer, importer, keeper, clock)
-    return Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, clock)
+    retention = Retention(store, settings.store.history.total_seconds(), metrics.store)
+    return Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, retention, clock)
 
 
 async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:

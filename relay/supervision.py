@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relay.delivery.keeper import Keeper
     from relay.pace import Pacer
     from relay.reporting import Reporter
+    from relay.retention import Retention
     from relay.store import Store
     from relay.telemetry.metrics import Metrics
 
@@ -47,6 +48,7 @@ class Parts:
     importer: Importer
     dispatcher: Dispatcher
     reporter: Reporter
+    retention: Retention
     clock: Clock
 
 
@@ -62,6 +64,7 @@ async def delivering(parts: Parts, failed: asyncio.Event) -> AsyncIterator[None]
                 ("importer", parts.importer.run()),
                 ("disk", _watch_disk(parts)),
                 ("reporter", parts.reporter.run()),
+                ("retention", parts.retention.run()),
             )
         ]
         sending = tasks.create_task(

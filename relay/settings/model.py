@@ -76,6 +76,11 @@ class Store(Section):
     max_pending: int = key(
         1_000_000, "Changes that may wait; more are answered 503 with `Retry-After`.", ge=1
     )
+    history: Duration = key(
+        "90d",
+        "How long settled changes and their attempts are kept, the audit log apart;"
+        " `0s` keeps them for ever.",
+    )
 
 
 class Answer(Section):

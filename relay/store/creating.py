@@ -42,7 +42,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
         if parked is None
         else _revive(tx, parked, fields, shadow)
     )
-    change = _insert_change(tx, request, row, fields, digest)
+    change = _insert_change(tx, request, row, fields, digest, revives=parked is not None)
     effects.write(tx, row, Key.EXISTS, change, base=None, revokes=False)
     wanted, _ = rosters.net(tx, row, write.members)
     if wanted:
@@ -147,12 +147,14 @@ def _revive(
 
 
 def _insert_change(
-    tx: Transaction, request: Accepting, row: int, fields: Fields, digest: str
+    tx: Transaction, request: Accepting, row: int, fields: Fields, digest: str, *, revives: bool
 ) -> int:
     writes: dict[str, object] = {
         "exists": True,
         "f": {field.value: getattr(fields, field) for field in Field},
     }
+    if revives:
+        writes["revives"] = True
     users = _members_of(tx, request.write)
     if users:
         writes["+"] = users

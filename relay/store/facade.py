@@ -25,6 +25,7 @@ from relay.store import (
     identity,
     importing,
     listing,
+    pruning,
     quarantine,
     recovering,
     restoring,
@@ -233,6 +234,14 @@ class Store:
     async def noted(self, key: str) -> str | None:
         """A fact kept by `note`."""
         return await self._writer.submit(lambda tx: binding.noted(tx, key))
+
+    async def horizon(self, keep_s: float) -> float:
+        """Wall time before which history may go, if it is kept for so long."""
+        return await self._writer.submit(lambda tx: pruning.horizon(tx, keep_s))
+
+    async def prune(self, before: float, after: pruning.Cursor) -> pruning.Pruned:
+        """Let the next batch of what was settled before then go."""
+        return await self._writer.submit(lambda tx: pruning.prune(tx, before, after))
 
     # --- operators -------------------------------------------------------------------------
 

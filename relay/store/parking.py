@@ -216,7 +216,7 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
         if effect is not None and effect.state != EffectState.PARKED and key != Key.EXISTS:
             returning.return_to(tx, resource, effect, None)
     if "exists" in writes:
-        _undo_creation(tx, resource, change, refusal)
+        _undo_creation(tx, resource, refusal, revived="revives" in writes)
     end_change(tx, change, ChangeState.REFUSED, refusal)
     tx.outbox.settled.append(
         (
@@ -228,9 +228,11 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
     )
 
 
-def _undo_creation(tx: Transaction, resource: ResourceRow, change: int, refusal: Refusal) -> None:
+def _undo_creation(
+    tx: Transaction, resource: ResourceRow, refusal: Refusal, *, revived: bool
+) -> None:
     """A creation refused live leaves nothing, unless its id was given out before: S5 keeps that."""
-    if tx.one("SELECT 1 FROM change WHERE resource = ? AND id < ? LIMIT 1", (resource.id, change)):
+    if revived:
         park_creation(tx, resource, refusal, ChangeState.REFUSED)
         mark_told(tx, resource.id, Key.EXISTS)
         return

@@ -180,6 +180,7 @@ CREATE TABLE change (
 CREATE INDEX change_pending ON change (resource, id) WHERE state = 'pending';
 CREATE INDEX change_oldest ON change (id) WHERE state = 'pending';
 CREATE INDEX change_parked ON change (id) WHERE state = 'parked';
+CREATE INDEX change_parked_of ON change (resource, id) WHERE state = 'parked';
 
 -- One request to TFE; the row is on disk before its first byte leaves.
 CREATE TABLE attempt (

@@ -18,6 +18,7 @@ STOPPED: Final = "relay.stopped"
 STORE_OPENED: Final = "store.opened"
 STORE_TROUBLE: Final = "store.trouble"
 CLOCK_STEPPED: Final = "clock.stepped"
+HISTORY_PRUNED: Final = "history.pruned"
 
 # Front
 REQUEST_REFUSED: Final = "request.refused"
@@ -69,6 +70,11 @@ FIELDS: Final[dict[str, Event]] = {
     ),
     CLOCK_STEPPED: Event(
         "warning", "Wall time was set anew; what waits was moved along with it.", ("by_s",)
+    ),
+    HISTORY_PRUNED: Event(
+        "info",
+        "Changes and attempts settled before that time (seconds since the epoch) went.",
+        ("changes", "attempts", "before"),
     ),
     REQUEST_REFUSED: Event(
         "warning",

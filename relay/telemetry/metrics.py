@@ -223,6 +223,13 @@ class StoreMetrics:
             buckets=_BATCH_BUCKETS,
             registry=registry,
         )
+        self._pruned = Counter(
+            f"{PREFIX}_history_pruned", "Rows past `store.history`.", ["table"], registry=registry
+        )
+
+    def pruned(self, table: str, rows: int) -> None:
+        """Rows of `change` or `attempt` went."""
+        self._pruned.labels(table).inc(rows)
 
     def committed(self, operations: int, seconds: float) -> None:
         """One commit of so many operations; called from the writer's thread."""

@@ -94,6 +94,10 @@ class Player:
     async def play(self, steps: list[Step]) -> None:
         for step in steps:
             await getattr(self, step[0].replace("pass", "pass_"))(*step[1:])
+            await self.after_step()
+
+    async def after_step(self) -> None:
+        """What else happens after each step."""
 
     # --- the fold ---------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from relay.telemetry.metrics import Metrics, Snapshot, described
 
 ALLOWED_LABELS = {
     "route", "status", "source", "reason", "method", "outcome", "verdict", "by", "resolution",
-    "state", "hold",
+    "state", "hold", "table",
 }  # fmt: skip
 
 
@@ -19,6 +19,7 @@ def test_reports_become_series():
     metrics.delivery.attempt("delivered")
     metrics.delivery.saved("folding", 7)
     metrics.store.committed(4, 0.001)
+    metrics.store.pruned("change", 9)
     metrics.unexpected_error()
 
     text = metrics.exposition().decode().splitlines()
@@ -32,6 +33,7 @@ def test_reports_become_series():
         'scim_relay_changes_total{outcome="accepted"} 3.0',
         'scim_relay_requests_saved_total{by="folding"} 7.0',
         "scim_relay_store_batch_size_sum 4.0",
+        'scim_relay_history_pruned_total{table="change"} 9.0',
         "scim_relay_unexpected_errors_total 1.0",
     ):
         assert line in text

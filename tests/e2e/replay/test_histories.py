@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.decisions import NARROW, GuardedPlayer, approvals, decided_histories, rejections
+from support.decisions import NARROW, approvals, decided_histories, rejections
 from support.history import histories
 from support.poison import PoisonedPlayer, poisoned_histories
-from support.world import World, run_virtually
+from support.replaying import ENDS, play
 
 from relay.rules.guard import OPEN_DOOR
-
-ENDS = ("delivered", "refused", "parked", "dropped", "pending")
-
-
-def play(steps, seed, guard=OPEN_DOOR, ends=("delivered",), player_type=GuardedPlayer):
-    """Play a history to its end and compare TFE with the fold."""
-
-    async def main():
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-            world = World(Path(folder) / "relay.db", seed, guard)
-            await world.start()
-            player = player_type(world)
-            await player.play(steps)
-            if player_type is PoisonedPlayer:
-                await player.quiet()
-            world.tfe.faults.clear()
-            await player.everything_approved()
-            await world.settled()
-            counters = await world.counters()
-            if "parked" in ends:
-                await player.read_back()
-            await world.stop()
-
-        assert player.held() == player.expected()
-        assert counters["accepted"] == sum(counters[end] for end in ENDS)
-        assert counters["accepted"] == sum(counters[end] for end in ends)
-
-    run_virtually(main)
 
 
 @settings(
