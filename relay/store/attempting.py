@@ -90,12 +90,12 @@ def restore(tx: Transaction, claimed: Claim) -> None:
         "UPDATE effect SET unknown = ? WHERE resource = ? AND key = ?",
         [(unknown, claimed.resource, key) for key, unknown in claimed.before.fields],
     )
-    tx.each(
-        "UPDATE member SET confirmed = ? WHERE group_id = ? AND user_id = ? AND confirmed = 2",
-        [(old, claimed.resource, user) for user, old in claimed.before.members if old != UNKNOWN],
-    )
-    fresh = sum(1 for _, old in claimed.before.members if old == 0)
-    if fresh:
+    put_back = [
+        old
+        for user, old in claimed.before.members
+        if old != UNKNOWN and _put_back(tx, claimed.resource, user, old)
+    ]
+    if fresh := put_back.count(0):
         tx.run("UPDATE resource SET c_size = c_size - ? WHERE id = ?", (fresh, claimed.resource))
     if claimed.purpose is Purpose.WRITE and not any(
         unknown for _, unknown in claimed.before.fields
@@ -104,6 +104,16 @@ def restore(tx: Transaction, claimed: Claim) -> None:
             "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?",
             (claimed.resource,),
         )
+
+
+def _put_back(tx: Transaction, group: int, user: int, confirmed: int) -> bool:
+    """Put one membership back; False if it is gone, with its user, and counted out already."""
+    return bool(
+        tx.run(
+            "UPDATE member SET confirmed = ? WHERE group_id = ? AND user_id = ? AND confirmed = 2",
+            (confirmed, group, user),
+        )
+    )
 
 
 def release(tx: Transaction, claimed: Claim) -> None:

@@ -1,6 +1,6 @@
 """Two things under way at once: no revocation is lost, nobody is left behind (K1, D2)."""
 
-from support.idp import activate, deactivate
+from support.idp import activate, add, deactivate
 
 from relay.rules.types import Kind
 from relay.simulator import Fault, FaultKind, Match
@@ -67,3 +67,21 @@ async def test_a_creation_that_is_executed_late_does_not_survive_its_deletion(la
     assert lab.user_in_tfe("ann@example.com") is None
     assert await lab.state(gone.change) == "delivered"
     await lab.counters()
+
+
+async def test_a_member_who_goes_while_it_is_being_added_is_counted_out_once(lab):
+    one, two = await lab.user("one@example.com"), await lab.user("two@example.com")
+    team = await lab.group("Team")
+    await lab.run()
+    await lab.patch(Kind.GROUP, team, add(one), add(two))
+    lab.clock.turn(1.0)
+    adding = await lab.claim()
+    await lab.delete(Kind.USER, one)
+    deleting = await lab.claim()
+    await lab.finish(deleting, await lab.send(deleting.request))
+    await lab.store.release(adding)
+
+    sizes = await lab.store.run(
+        lambda tx: tx.all("SELECT size, c_size FROM resource WHERE kind = 'Group'")
+    )
+    assert sizes == [(1, 0)]
