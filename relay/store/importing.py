@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules.types import Field, Kind
 from relay.store import adopting, rows
+from relay.store.containing import contained
 from relay.store.transaction import Transaction, from_json, to_json
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ def take_page(
         total: the list's `totalResults` as this page said.
         began: wall time at which its request began.
     """
-    fresh = sum(take(tx, at.kind, resource, began) for resource in resources)
+    fresh = 0
+    for resource in resources:
+        with contained(tx, "import"):
+            fresh += take(tx, at.kind, resource, began)
     moved = at.total is not None and at.total != total
     now = replace(
         at,

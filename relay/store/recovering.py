@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.store import clock_steps, lanes, looking_up, rows
 from relay.store.claims import Purpose
+from relay.store.containing import contained
 
 if TYPE_CHECKING:
     from relay.store.transaction import Transaction
@@ -36,7 +37,8 @@ def recover(tx: Transaction) -> int:
             tx.run(
                 "UPDATE lane SET ask = 'name', doubt = 'ambiguous' WHERE resource = ?", (resource,)
             )
-        _suspect(tx, resource)
+        with contained(tx, "recovery"):
+            _suspect(tx, resource)
     for (resource,) in tx.all("SELECT resource FROM lane WHERE state = 'sending'"):
         tx.run("UPDATE lane SET state = 'resting' WHERE resource = ?", (resource,))
         lanes.refresh(tx, rows.by_row(tx, resource))

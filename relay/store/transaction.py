@@ -6,13 +6,14 @@ the process leaves through the outbox, after the commit.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from relay.clock import Ids
     from relay.store.engine import Connection
@@ -70,6 +71,23 @@ class Transaction:
     def connection(self) -> Connection:
         """The connection, for queries shared with the reader."""
         return self._connection
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Run a part whose failure undoes itself alone, with all it has to tell."""
+        whole, self.outbox = self.outbox, Outbox()
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except Exception:
+            if self._connection.in_transaction:  # else SQLite gave all of it up (full, I/O)
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
+            self.outbox = whole
+            raise
+        self._connection.execute("RELEASE part")
+        whole.merge(self.outbox)
+        self.outbox = whole
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Execute a statement; the number of rows it changed."""

@@ -8,7 +8,9 @@ from support.world import World, run_virtually
 
 from relay.errors import Unavailable
 from relay.rules import dialect
+from relay.rules.shadow import from_target
 from relay.rules.types import Kind
+from relay.simulator import Fault, FaultKind, Match
 from relay.store.engine import (
     DatabaseError,
     IntegrityError,
@@ -16,6 +18,8 @@ from relay.store.engine import (
     is_trouble,
     open_plain,
 )
+from relay.store.importing import ImportState
+from relay.store.recovering import MAX_DEATHS
 
 HOUR_S = 3600.0
 
@@ -47,6 +51,13 @@ async def create(world, name):
 
 async def suspend(world, accepted):
     write = dialect.parse_patch(Kind.USER, patch_body(deactivate()))
+    return await world.store.directory.accept("idp", write, accepted.resource.public_id)
+
+
+async def give_id(world, accepted):
+    write = dialect.parse_patch(
+        Kind.USER, patch_body({"op": "replace", "path": "externalId", "value": "e-9"})
+    )
     return await world.store.directory.accept("idp", write, accepted.resource.public_id)
 
 
@@ -163,11 +174,7 @@ def test_a_result_that_cannot_be_recorded_stops_nobody_else_and_is_parked(tmp_pa
         ada = await create(world, "ada@example.com")
         await world.settled()
         await not_delivered(world, ada.resource.row)
-        write = dialect.parse_patch(
-            Kind.USER,
-            patch_body({"op": "replace", "path": "externalId", "value": "e-9"}),
-        )
-        changed = await world.store.directory.accept("idp", write, ada.resource.public_id)
+        changed = await give_id(world, ada)
         for number in range(20):
             await create(world, f"user{number}@example.com")
         await world.pass_time(HOUR_S)
@@ -238,5 +245,76 @@ def test_a_lane_of_which_not_even_the_fault_can_be_recorded_rests_and_recovers(t
         await execute(world, "UPDATE change SET writes = ? WHERE id = ?", kept, changed.change)
         await world.settled()
         assert (await states(world))[changed.change] == "delivered"
+
+    virtually(tmp_path, play)
+
+
+def in_tfe(number, name):
+    found = {
+        "id": f"tfe-{number}",
+        "userName": name,
+        "active": True,
+        "emails": [{"value": f"{number}@example.com", "primary": True}],
+    }
+    return from_target(Kind.USER, found)
+
+
+def test_a_resource_that_cannot_be_imported_is_left_out_alone(tmp_path):
+    async def play(world):
+        await execute(
+            world,
+            "CREATE TRIGGER fault BEFORE INSERT ON alias WHEN new.id = 'tfe-2'"
+            " BEGIN SELECT raise(ABORT, 'a constraint'); END",
+        )
+        page = [in_tfe(number, f"user{number}@example.com") for number in range(5)]
+        after = await world.store.take_page(ImportState(), page, 5, 0.0)
+        imported = await world.store.run(lambda tx: tx.all("SELECT name FROM resource"))
+
+        assert after.seen == 5
+        assert imported == [(f"user{number}@example.com",) for number in (0, 1, 3, 4)]
+        assert world.faults == 1
+
+    virtually(tmp_path, play)
+
+
+def test_a_part_that_fails_tells_nothing_of_what_it_did(tmp_path):
+    async def play(world):
+        def second(tx):
+            with tx.apart():
+                tx.outbox.counted.append(("unexpected", "second"))
+                tx.run("INSERT INTO meta VALUES ('second', '1')")
+                raise ValueError("second")
+
+        def two_parts(tx):
+            with tx.apart():
+                tx.outbox.counted.append(("unexpected", "first"))
+                tx.run("INSERT INTO meta VALUES ('first', '1')")
+            with pytest.raises(ValueError, match="second"):
+                second(tx)
+            return tx.all("SELECT key FROM meta WHERE key IN ('first', 'second')")
+
+        assert await world.store.run(two_parts) == [("first",)]
+        assert world.faults == 1
+
+    virtually(tmp_path, play)
+
+
+def test_a_lane_that_recovery_cannot_read_does_not_keep_the_relay_from_starting(tmp_path):
+    async def play(world):
+        ada = await create(world, "ada@example.com")
+        await world.settled()
+        world.tfe.faults.add(Fault(kind=FaultKind.SLOW_AFTER, delay_s=4.0), Match(method="PATCH"))
+        await give_id(world, ada)
+        await world.pass_time(1.0)
+        await world.crash()
+        file = open_plain(tmp_path / "relay.db")
+        file.execute("UPDATE lane SET crashes = ?", (MAX_DEATHS,))
+        assert file.execute("UPDATE change SET writes = '{' WHERE state = 'pending'").rowcount == 1
+        file.close()
+        await world.start()
+        await create(world, "bob@example.com")
+        await world.pass_time(60.0)
+
+        assert "bob@example.com" in names(world)
 
     virtually(tmp_path, play)
