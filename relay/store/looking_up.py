@@ -103,6 +103,8 @@ def park_deadly(tx: Transaction, row: int) -> None:
     _clear(tx, row)
     tx.run("UPDATE lane SET crashes = 0 WHERE resource = ?", (row,))
     suspects = [effect.key for effect in effects.unsettled(tx, row) if effect.unknown]
+    # TFE does not have it, or cannot be asked: `refuse` is not to have it looked up once more.
+    tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key = 0 AND revokes = 0", (row,))
     said = f"the relay died {deaths} times while sending this"
     refuse(tx, rows.by_row(tx, row), suspects[:1] or [Key.EXISTS], Refusal(500, said))
 
