@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from relay.store import lanes, rosters, rows
 from relay.store.claims import UNKNOWN, Before, Claim, Purpose
 from relay.store.parking import own_keys
+from relay.store.transaction import to_json
 
 if TYPE_CHECKING:
     from relay.rules.planner_types import Request
@@ -53,11 +54,19 @@ def _mark_members(tx: Transaction, group: int, users: list[int]) -> tuple[tuple[
     return members
 
 
-def begin(tx: Transaction, resource: int, through: int, purpose: Purpose, request: Request) -> int:
+def begin(
+    tx: Transaction,
+    resource: int,
+    through: int,
+    purpose: Purpose,
+    request: Request,
+    keys: tuple[int, ...] = (),
+) -> int:
     """Insert the attempt's row and mark its lane; the attempt's id.
 
     A verification has a lane for as long as it is under way, so that nothing else of its resource
-    is sent beside it (K1: one attempt in flight per lane).
+    is sent beside it (K1: one attempt in flight per lane). `keys` are the effects that a write
+    brings over: all that is known of it if the relay dies before its result is recorded.
     """
     tx.run(
         "INSERT INTO lane (resource, state, urgency, first, since, touched)"
@@ -67,9 +76,17 @@ def begin(tx: Transaction, resource: int, through: int, purpose: Purpose, reques
     )
     tx.count("requests")
     return tx.insert(
-        "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (resource, through, purpose.value, request.method, request.path, tx.now),
+        "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at, keys)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            resource,
+            through,
+            purpose.value,
+            request.method,
+            request.path,
+            tx.now,
+            to_json(keys) if keys else None,
+        ),
     )
 
 

@@ -159,7 +159,15 @@ def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Requ
             "UPDATE resource SET sent_name = ?, sent_name_key = ? WHERE id = ?",
             (drafted.sent.name, drafted.sent.name.casefold(), resource.id),
         )
-    attempt = attempting.begin(tx, resource.id, resource.last_change, Purpose.WRITE, request)
+    keys = tuple(key for key in parking.own_keys(request) if key in drafted.keys)
+    attempt = attempting.begin(
+        tx,
+        resource.id,
+        resource.last_change,
+        Purpose.WRITE,
+        request,
+        (*keys, *(user for user, _ in (*adds, *removes))),
+    )
     return Claim(
         attempt,
         resource.id,
@@ -171,7 +179,7 @@ def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Requ
         written=drafted.written,
         adds=adds,
         removes=removes,
-        keys=tuple(key for key in parking.own_keys(request) if key in drafted.keys),
+        keys=keys,
         before=before,
         detour=drafted.detour,
     )

@@ -14,6 +14,7 @@ from relay.rules.shadow import TargetResource, from_target
 from relay.store import adopting, effects, parking, rows
 from relay.store.claims import Claim, Purpose
 from relay.store.parking import Refusal, refuse
+from relay.store.transaction import from_json
 
 if TYPE_CHECKING:
     from relay.rules.types import Json, Kind
@@ -78,7 +79,7 @@ def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
     elif doubt == "conflict":
         _look_again(tx, claim.resource, unit)
     elif doubt == DEADLY:
-        park_deadly(tx, claim.resource)
+        refuse_deadly(tx, claim.resource, asked=True)
     else:
         _clear(tx, claim.resource)
         tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key <= 0", (claim.resource,))
@@ -97,16 +98,33 @@ def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
     assert ask is not None or doubt is None or claim.asked is not None
 
 
-def park_deadly(tx: Transaction, row: int) -> None:
-    """The relay died time and again while this was under way: an operator has to look at it."""
+def refuse_deadly(tx: Transaction, row: int, *, asked: bool) -> None:
+    """Take what was under way at too many deaths for refused: it is taken apart, then parked (S7).
+
+    Its halves are suspects from their first death on, until one of them succeeds. Of a creation
+    that TFE could not be asked about (`asked` is False) nothing is sent again: it is parked whole.
+    """
     deaths = tx.value("SELECT crashes FROM lane WHERE resource = ?", (row,))
+    keys = _last_written(tx, row) if asked else []
     _clear(tx, row)
-    tx.run("UPDATE lane SET crashes = 0 WHERE resource = ?", (row,))
-    suspects = [effect.key for effect in effects.unsettled(tx, row) if effect.unknown]
     # TFE does not have it, or cannot be asked: `refuse` is not to have it looked up once more.
     tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key = 0 AND revokes = 0", (row,))
     said = f"the relay died {deaths} times while sending this"
-    refuse(tx, rows.by_row(tx, row), suspects[:1] or [Key.EXISTS], Refusal(500, said))
+    resource = rows.by_row(tx, row)
+    if not refuse(tx, resource, keys or [Key.EXISTS], Refusal(500, said)):
+        tx.run("UPDATE lane SET crashes = 0 WHERE resource = ?", (row,))
+
+
+def _last_written(tx: Transaction, row: int) -> list[int]:
+    """The effects that the lane's last write was to bring over."""
+    keys: list[int] | None = from_json(
+        tx.value(
+            "SELECT keys FROM attempt WHERE resource = ? AND keys IS NOT NULL"
+            " ORDER BY id DESC LIMIT 1",
+            (row,),
+        )
+    )
+    return keys or []
 
 
 def _may_come_late(tx: Transaction, row: int) -> bool:

@@ -55,12 +55,16 @@ def own_keys(request: Request) -> tuple[int, ...]:
     return tuple(sorted((KEY_OF[field] for field in request.fields), reverse=True))
 
 
-def refuse(tx: Transaction, resource: ResourceRow, keys: Iterable[int], refusal: Refusal) -> None:
-    """Deal with a refused request that brought `keys` over: split it, or find the key guilty."""
+def refuse(tx: Transaction, resource: ResourceRow, keys: Iterable[int], refusal: Refusal) -> bool:
+    """Deal with a refused request that brought `keys` over: split it, or find the key guilty.
+
+    Returns:
+        True when it was split, so that it is not known yet which key is guilty.
+    """
     found = [effect for key in keys if (effect := _open(tx, resource.id, key)) is not None]
     if any(effect.key == Key.EXISTS and effect.unknown and not effect.revokes for effect in found):
         _look_first(tx, resource.id, refusal)
-        return
+        return False
     live = _live_change(tx, resource, found)
     if live is not None:
         _refuse_live(tx, resource, live, refusal)
@@ -72,6 +76,7 @@ def refuse(tx: Transaction, resource: ResourceRow, keys: Iterable[int], refusal:
         park_creation(tx, resource, refusal)
     elif found:
         _park_key(tx, resource, found[0], refusal)
+    return live is None and len(found) > 1
 
 
 def _look_first(tx: Transaction, resource: int, refusal: Refusal) -> None:

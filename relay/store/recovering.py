@@ -53,4 +53,4 @@ def _suspect(tx: Transaction, resource: int) -> None:
     if ask is not None and deaths < DEATHS_UNASKED:
         tx.run("UPDATE lane SET doubt = ? WHERE resource = ?", (looking_up.DEADLY, resource))
         return
-    looking_up.park_deadly(tx, resource)
+    looking_up.refuse_deadly(tx, resource, asked=ask is None)

@@ -194,7 +194,8 @@ CREATE TABLE attempt (
   settled_at REAL,
   verdict TEXT,                         -- null: no result is recorded
   status INTEGER,
-  detail TEXT
+  detail TEXT,
+  keys TEXT                             -- JSON: of a write, the effects it brings over
 );
 CREATE INDEX attempt_unsettled ON attempt (id) WHERE verdict IS NULL;
 CREATE INDEX attempt_resource ON attempt (resource, id);
@@ -209,7 +210,7 @@ CREATE TABLE lane (
   since REAL NOT NULL,                  -- when it last had nothing to send
   touched REAL NOT NULL,                -- its last change
   ask TEXT,                             -- the read that must come before the next write
-  doubt TEXT,                           -- why it must: ambiguous, conflict, missing, refused
+  doubt TEXT,                           -- why: ambiguous, conflict, missing, refused, deadly
   unfolding INTEGER NOT NULL DEFAULT 0, -- a refused plan is being taken apart
   behind INTEGER,                       -- blocked: the resource whose name it waits for
   strikes INTEGER NOT NULL DEFAULT 0,   -- failures charged to it, not to TFE

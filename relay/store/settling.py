@@ -86,9 +86,13 @@ def _delivered(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstanc
 
 
 def _no_strikes(tx: Transaction, resource: int) -> None:
-    """A write succeeded; that a read did says nothing about the lane's next write (H4)."""
+    """A write succeeded; that a read did says nothing about the lane's next write (H4).
+
+    Nor does one half of a plan that is taken apart clear the other of the relay's deaths.
+    """
     tx.run(
-        "UPDATE lane SET strikes = 0, struck = 0, crashes = 0, ask = NULL WHERE resource = ?",
+        "UPDATE lane SET strikes = 0, struck = 0, crashes = iif(unfolding, crashes, 0), ask = NULL"
+        " WHERE resource = ?",
         (resource,),
     )
 

@@ -1,13 +1,14 @@
 """Trouble of a lane is charged to the lane, trouble of TFE to TFE; deaths to their suspect (H4, D6)."""
 
 import pytest
-from support.idp import deactivate, patch_body, user
+from support.idp import add, deactivate, patch_body, user
 from support.lab import lab_in
 from support.world import World, run_virtually
 
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
+from relay.store.claiming import Idle
 
 
 def status(code):
@@ -200,5 +201,60 @@ async def test_a_revocation_in_flight_at_three_deaths_is_owed(tmp_path):
         assert await last.state(revoked.change) == "pending"
         await last.run(within_s=7_200)
 
+        assert await last.state(revoked.change) == "delivered"
+        assert last.user_in_tfe("ada@example.com").active is False
+
+
+async def test_a_roster_change_in_flight_at_every_death_is_found_and_the_others_are_sent(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        people = await lab.users(8)
+        crew = await lab.group("Engineering")
+        await lab.run()
+        added = [await lab.patch(Kind.GROUP, crew, add(one)) for one in people]
+        poison = await lab.target(people[5])
+        lab.clock.turn(1)
+    died = 0
+    alive = False
+    while not alive and died < 20:
+        async with lab_in(tmp_path, lab.tfe, lab.clock) as again:
+            alive = await _lives(again, poison)
+        died += not alive
+    async with lab_in(tmp_path, lab.tfe, lab.clock) as last:
+        states = [await last.state(one.change) for one in added]
+
+        assert states == ["delivered"] * 5 + ["parked"] + ["delivered"] * 2
+        assert len(last.roster("Engineering")) == 7
+        assert await last.members(crew) == {one for one in people if one != people[5]}
+    assert died <= 3 + 3  # three deaths of the whole, then one for each halving of eight
+
+
+async def _lives(lab, poison):
+    """Send all that is due; False when a request that names the poison killed the process."""
+    while True:
+        lab.clock.turn(1)
+        claim = await lab.claim()
+        if isinstance(claim, Idle):
+            return True
+        if poison in {target for _, target in claim.adds}:
+            return False
+        await lab.finish(claim, await lab.send(claim.request))
+
+
+async def test_a_deactivation_is_not_parked_with_the_edit_that_kills_the_relay(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        ada = await lab.user("ada@example.com")
+        await lab.run()
+        edited = await lab.edit(ada, externalId="poison")
+        revoked = await lab.patch(Kind.USER, ada, deactivate())
+    for _ in range(12):
+        async with lab_in(tmp_path, lab.tfe, lab.clock) as again:
+            claim = await again.claim()
+            while not isinstance(claim, Idle) and "poison" not in str(claim.request.body):
+                await again.finish(claim, await again.send(claim.request))
+                claim = await again.claim()
+            if isinstance(claim, Idle):
+                break
+    async with lab_in(tmp_path, lab.tfe, lab.clock) as last:
+        assert await last.state(edited.change) == "parked"
         assert await last.state(revoked.change) == "delivered"
         assert last.user_in_tfe("ada@example.com").active is False
