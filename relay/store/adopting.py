@@ -53,22 +53,25 @@ def _connection_of(tx: Transaction, change: int) -> str:
 
 def compare_fields(tx: Transaction, resource: ResourceRow) -> None:
     """Open an effect on each field that differs from what TFE confirmed, close the others."""
+    for field in Field:
+        compare_field(tx, resource, field)
+
+
+def compare_field(tx: Transaction, resource: ResourceRow, field: Field) -> None:
+    """Open an effect on a field if it differs from what TFE confirmed, else close it."""
     confirmed = resource.confirmed
     assert confirmed is not None
-    for field in Field:
-        key, wanted = KEY_OF[field], getattr(resource.desired, field)
-        tx.run(
-            "UPDATE effect SET unknown = 0 WHERE resource = ? AND key = ?", (resource.id, int(key))
-        )
-        if getattr(confirmed, field) == wanted:
-            effects.close(tx, resource.id, key)
-        else:
-            shadow = from_json(resource.shadow)
-            base = {
-                "v": getattr(confirmed, field),
-                "s": shadow.get(shadow_attribute(resource.type, field)),
-            }
-            _open(tx, resource, key, base=base, revoking=revokes(key, wanted))
+    key, wanted = KEY_OF[field], getattr(resource.desired, field)
+    tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key = ?", (resource.id, int(key)))
+    if getattr(confirmed, field) == wanted:
+        effects.close(tx, resource.id, key)
+    else:
+        shadow = from_json(resource.shadow)
+        base = {
+            "v": getattr(confirmed, field),
+            "s": shadow.get(shadow_attribute(resource.type, field)),
+        }
+        _open(tx, resource, key, base=base, revoking=revokes(key, wanted))
 
 
 def _open(

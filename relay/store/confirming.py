@@ -8,7 +8,7 @@ from relay.rules.effects import (
     FIELD_OF,
     Key,
 )
-from relay.rules.types import Fields
+from relay.rules.types import Field, Fields
 from relay.store import adopting, answering, effects, joining, rosters, rows
 from relay.store.parking import Refusal, own_keys, refuse
 from relay.store.transaction import Transaction, to_json
@@ -16,6 +16,7 @@ from relay.store.transaction import Transaction, to_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from relay.rules.types import Json
     from relay.rules.verdict import Verdict
     from relay.store.claims import Claim
     from relay.store.rows import ResourceRow
@@ -38,7 +39,7 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
             return
         rows.set_confirmed(tx, claim.resource, claim.sent)
     else:
-        _confirm_fields(tx, resource, claim)
+        _confirm_fields(tx, resource, claim, verdict.resource)
     closed = [*_close_fields(tx, claim), *_close_members(tx, claim)]
     if claim.removes:
         rosters.room_made(tx, claim.resource)
@@ -58,15 +59,35 @@ def _deleted(tx: Transaction, resource: ResourceRow) -> None:
     answering.by_target(tx, resource.id, [change for (change,) in waiting], created=False)
 
 
-def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim) -> None:
-    """Move the confirmed fields that a PATCH brought over."""
+def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim, body: Json) -> None:
+    """Move the confirmed fields that a PATCH brought over.
+
+    What its answer says of `active` is believed where a revocation depends on it: a user whom the
+    IdP suspended and TFE shows as active is suspended again. Other fields of an answer are not
+    compared: a TFE that leaves them out would have them written for ever.
+    """
     held = resource.confirmed or resource.desired
     assert claim.sent is not None
     values = {
         name: getattr(claim.sent if FIELD_OF_NAME[name] in claim.fields else held, name)
         for name in FIELD_OF_NAME
     }
-    rows.set_confirmed(tx, claim.resource, Fields(**values))
+    sent = Field.ACTIVE in claim.fields
+    told = None if sent else _active_told(resource, body)
+    if told and resource.active == 0:
+        values["active"] = True
+    believed = sent or (told is not None and told == values["active"])
+    rows.set_confirmed(tx, claim.resource, Fields(**values), active_told=believed)
+    if told and resource.active == 0:
+        adopting.compare_field(tx, rows.by_row(tx, resource.id), Field.ACTIVE)
+
+
+def _active_told(resource: ResourceRow, body: Json) -> bool | None:
+    """`active` as the answer to a PATCH has it, or None."""
+    if not isinstance(body, dict) or body.get("id") != resource.target_id:
+        return None
+    active = body.get("active")
+    return active if isinstance(active, bool) else None
 
 
 FIELD_OF_NAME: Final = {field.value: field for field in FIELD_OF.values()}

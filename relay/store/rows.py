@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     "id, kind, public_id, target_id, state, name, name_key, external_id, active, email, shadow, "
-    "size, c_exists, c_name, c_external_id, c_active, c_email, c_size, c_at, sent_name, "
-    "created, modified, last_change, origin"
+    "size, c_exists, c_name, c_external_id, c_active, c_email, c_size, c_at, c_active_at, "
+    "sent_name, created, modified, last_change, origin"
 )
 
 LIVE: Final = "live"
@@ -45,6 +45,7 @@ class ResourceRow:
     c_email: str | None
     c_size: int
     c_at: float
+    c_active_at: float
     sent_name: str | None
     created: float
     modified: float
@@ -118,17 +119,20 @@ def set_desired(tx: Transaction, row: int, field: Field, value: str | bool | Non
         tx.run(SET_FIELD[field], (value, row))
 
 
-def set_confirmed(tx: Transaction, row: int, fields: Fields) -> None:
-    """Record what TFE holds now."""
+def set_confirmed(tx: Transaction, row: int, fields: Fields, *, active_told: bool = True) -> None:
+    """Record what TFE holds now; `active_told` is False where it said nothing of `active`."""
     tx.run(
         "UPDATE resource SET c_exists = 1, c_name = ?, c_name_key = ?, c_external_id = ?,"
-        " c_active = ?, c_email = ?, c_at = ?, sent_name = NULL, sent_name_key = NULL WHERE id = ?",
+        " c_active = ?, c_email = ?, c_at = ?, c_active_at = iif(?, ?, c_active_at),"
+        " sent_name = NULL, sent_name_key = NULL WHERE id = ?",
         (
             fields.name,
             fields.name.casefold(),
             fields.external_id,
             fields.active,
             fields.email,
+            tx.now,
+            active_told,
             tx.now,
             row,
         ),

@@ -66,7 +66,8 @@ def asserted(tx: Transaction, write: Write, resource: ResourceRow, new: Fields) 
 
 
 def _stale(tx: Transaction, resource: ResourceRow) -> bool:
-    return bool(resource.c_exists) and tx.now - resource.c_at > STALE_S
+    """Whether TFE's word on `active` is old; what it said of other keys since does not count."""
+    return bool(resource.c_exists) and tx.now - resource.c_active_at > STALE_S
 
 
 def refuse_known_refusal(

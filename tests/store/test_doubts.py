@@ -1,5 +1,7 @@
 """What may have happened is unknown until a definite answer or a read (K1, K2, K3, K4, D2)."""
 
+from dataclasses import replace
+
 import pytest
 from support.idp import add, deactivate, remove
 from support.lab import TIMEOUT_S, lab_in
@@ -120,17 +122,18 @@ async def test_a_request_that_takes_effect_after_a_later_one_is_found_by_a_verif
     assert lab.user_in_tfe("ada@example.com").active is True
 
 
+def _unsuspend(lab, name):
+    """Somebody lets a user in again, in TFE itself."""
+    [found] = lab.tfe.directory.users.named(name)
+    lab.tfe.directory.update_user(found, replace(found.fields, active=True))
+
+
 async def test_a_repeated_revocation_is_sent_again_when_tfes_word_is_over_five_minutes_old(lab):
     ada = await lab.user("ada@example.com")
     await lab.run()
     await lab.patch(Kind.USER, ada, deactivate())
     await lab.run()
-    [found] = lab.tfe.directory.users.named("ada@example.com")
-    fields = found.fields.__class__(
-        **{name: getattr(found.fields, name) for name in ("user_name", "email", "external_id")},
-        active=True,
-    )
-    lab.tfe.directory.update_user(found, fields)
+    _unsuspend(lab, "ada@example.com")
 
     lab.clock.turn(200)
     soon = await lab.patch(Kind.USER, ada, deactivate())
@@ -141,6 +144,40 @@ async def test_a_repeated_revocation_is_sent_again_when_tfes_word_is_over_five_m
     await lab.run()
 
     assert lab.user_in_tfe("ada@example.com").active is False
+    assert await lab.state(later.change) == "delivered"
+
+
+async def test_a_user_whom_the_answer_to_an_edit_shows_as_active_is_suspended_again(lab):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    await lab.patch(Kind.USER, ada, deactivate())
+    await lab.run()
+    _unsuspend(lab, "ada@example.com")
+
+    await lab.edit(ada, externalId="a-2")
+    sent = await lab.run()
+
+    assert lines(sent) == ["PATCH /Users", "PATCH /Users"]
+    assert lab.user_in_tfe("ada@example.com").active is False
+
+
+async def test_a_repeated_revocation_is_sent_again_although_another_key_was_confirmed_lately(lab):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    await lab.patch(Kind.USER, ada, deactivate())
+    await lab.run()
+    lab.clock.turn(400)
+    edit = await lab.edit(ada, externalId="a-2")
+    editing = await lab.claim()
+    answer = await lab.send(editing.request)
+    silent = {name: value for name, value in answer.body.items() if name != "active"}
+    await lab.finish(editing, replace(answer, body=silent))
+    _unsuspend(lab, "ada@example.com")
+    later = await lab.patch(Kind.USER, ada, deactivate())
+    await lab.run()
+
+    assert lab.user_in_tfe("ada@example.com").active is False
+    assert await lab.state(edit.change) == "delivered"
     assert await lab.state(later.change) == "delivered"
 
 
