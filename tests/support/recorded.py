@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "idp"
 FILES = sorted(FOLDER.glob("*.jsonl"))
+ALIAS = re.compile(r"\{((?:user|group):\w+)\}")
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -115,3 +117,26 @@ def refusals(sim: Simulator) -> Iterable[tuple[str, str, int | None]]:
         for entry in sim.log.entries()
         if entry.status is not None and entry.status // 100 == 4
     ]
+
+
+def independent(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two requests mean the same in either order.
+
+    Both write and neither speaks of the resource that the other writes. A creation that is to be
+    refused depends on the one before it by its name alone, so it stays where it is.
+    """
+    if any(line["method"] == "GET" or line["expect_status"] == 409 for line in (one, other)):
+        return False
+    mine, theirs = _written(one), _written(other)
+    return not (_spoken_of(one) & theirs or _spoken_of(other) & mine)
+
+
+def _written(line: dict[str, Any]) -> set[str]:
+    """Aliases of what a request writes."""
+    made = {line["binds"]} if "binds" in line else set()
+    return made | set(ALIAS.findall(line["path"]))
+
+
+def _spoken_of(line: dict[str, Any]) -> set[str]:
+    """Aliases of what a request names anywhere."""
+    return set(ALIAS.findall(json.dumps([line["path"], line["body"]]))) | _written(line)
