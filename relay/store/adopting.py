@@ -107,7 +107,10 @@ def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...
                 " ON CONFLICT (group_id, user_id) DO UPDATE SET confirmed = 1",
                 (group.id, user),
             )
-    tx.run("UPDATE resource SET c_size = ? WHERE id = ?", (len(members), group.id))
+    tx.run(
+        "UPDATE resource SET c_size = ?, c_roster_at = ? WHERE id = ?",
+        (len(members), tx.now, group.id),
+    )
     rosters.room_made(tx, group.id)
     reopen_members(tx, group)
 

@@ -124,6 +124,7 @@ def set_confirmed(tx: Transaction, row: int, fields: Fields, *, active_told: boo
     tx.run(
         "UPDATE resource SET c_exists = 1, c_name = ?, c_name_key = ?, c_external_id = ?,"
         " c_active = ?, c_email = ?, c_at = ?, c_active_at = iif(?, ?, c_active_at),"
+        " c_roster_at = iif(c_exists, c_roster_at, ?),"
         " sent_name = NULL, sent_name_key = NULL WHERE id = ?",
         (
             fields.name,
@@ -133,6 +134,7 @@ def set_confirmed(tx: Transaction, row: int, fields: Fields, *, active_told: boo
             fields.email,
             tx.now,
             active_told,
+            tx.now,
             tx.now,
             row,
         ),

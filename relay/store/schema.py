@@ -44,6 +44,7 @@ CREATE TABLE resource (
   c_size INTEGER NOT NULL DEFAULT 0,    -- members TFE may hold now, at most
   c_at REAL NOT NULL DEFAULT 0,         -- when TFE last told anything of it
   c_active_at REAL NOT NULL DEFAULT 0,  -- when it last told `active` (K3)
+  c_roster_at REAL NOT NULL DEFAULT 0,  -- when it last told a group's whole roster (K3)
   sent_name TEXT,                       -- a name that an unsettled attempt may have given it
   sent_name_key TEXT,
   created REAL NOT NULL,

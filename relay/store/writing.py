@@ -18,7 +18,7 @@ from relay.rules.effects import (
 from relay.rules.types import Field, Fields, JsonObject, Kind, Write
 from relay.store import effects, rosters
 from relay.store.rows import PARKED
-from relay.store.transaction import Transaction, from_json
+from relay.store.transaction import Transaction, from_json, to_json
 
 if TYPE_CHECKING:
     from relay.rules.contract import TargetProfile
@@ -143,31 +143,68 @@ def write_members(
             f" {profile.max_members} in a group",
             "tooMany",
         )
+    again = _removed_again(tx, group, [user for user, want in wanted.items() if not want])
     closed = [
-        _write_member(tx, group.id, user, want, states[user], change)
+        _write_member(tx, group.id, user, want, states[user], change, again=user in again)
         for user, want in wanted.items()
     ]
     effects.settle_changes(tx, group.id, closed)
     return size
 
 
+def _removed_again(tx: Transaction, group: ResourceRow, users: list[int]) -> set[int]:
+    """The users to take off although the relay knows of no membership: TFE's word is old (K3).
+
+    A membership that is over leaves no row, so TFE's last word on the whole roster counts: what one
+    PATCH acknowledged says nothing of the others. One that is on its way and is undone by an
+    addition comes back when the addition is undone.
+    """
+    if not users or not group.c_exists:
+        return set()
+    told_at = tx.value("SELECT c_roster_at FROM resource WHERE id = ?", (group.id,))
+    if tx.now - told_at <= STALE_S:
+        return set()
+    found = tx.all(
+        "SELECT u.id FROM json_each(?) AS named CROSS JOIN resource u ON u.id = named.value"
+        " LEFT JOIN member m ON m.group_id = ?2 AND m.user_id = u.id"
+        " LEFT JOIN effect e ON e.resource = ?2 AND e.key = u.id"
+        " WHERE u.target_id IS NOT NULL AND (ifnull(m.desired, 0) = 0 OR ifnull(e.unknown, 0) = 1)",
+        (to_json(users), group.id),
+    )
+    return {user for (user,) in found}
+
+
 def _write_member(
-    tx: Transaction, group: int, user: int, want: bool, state: tuple[int, int], change: int
+    tx: Transaction,
+    group: int,
+    user: int,
+    want: bool,
+    state: tuple[int, int],
+    change: int,
+    *,
+    again: bool,
 ) -> effects.Span | None:
     """Open, keep or close the effect on one membership; what was closed."""
     now_desired, confirmed = state
-    if bool(now_desired) != want:
+    if again or bool(now_desired) != want:
         rosters.set_desired(tx, group, user, want)
-    if confirmed == want:
+    if confirmed == want and not again:
         closed = effects.close(tx, group, user)
         rosters.forget_absent(tx, group, user)
         return closed
-    open_member(tx, group, user, change, want=want, base=now_desired)
+    open_member(tx, group, user, change, want=want, base=now_desired, unknown=again)
     return None
 
 
 def open_member(
-    tx: Transaction, group: int, user: int, change: int, *, want: bool, base: int
+    tx: Transaction,
+    group: int,
+    user: int,
+    change: int,
+    *,
+    want: bool,
+    base: int,
+    unknown: bool = False,
 ) -> None:
     """Open the effect on a membership; an addition waits for its user's creation.
 
@@ -185,4 +222,5 @@ def open_member(
         base=base,
         revokes=not want,
         state=EffectState.OPEN if exists or not want else EffectState.WAITING,
+        unknown=unknown,
     )

@@ -181,6 +181,52 @@ async def test_a_repeated_revocation_is_sent_again_although_another_key_was_conf
     assert await lab.state(later.change) == "delivered"
 
 
+async def _join(lab, name, *people):
+    """Somebody puts users into a group, in TFE itself."""
+    [found] = lab.tfe.directory.groups.named(name)
+    members = dict.fromkeys([await lab.target(one) for one in people])
+    lab.tfe.directory.update_group(found, replace(found.fields, members=members))
+
+
+async def test_a_repeated_removal_is_sent_again_when_tfes_word_is_over_five_minutes_old(lab):
+    ada, bob = await lab.users(2)
+    crew = await lab.group("Engineering", ada)
+    await lab.run()
+    await lab.patch(Kind.GROUP, crew, remove(ada))
+    await lab.run()
+    soon = await lab.patch(Kind.GROUP, crew, remove(ada))
+    assert await lab.run() == []
+    assert await lab.state(soon.change) == "delivered"
+
+    lab.clock.turn(400)
+    await lab.patch(Kind.GROUP, crew, add(bob))
+    await lab.run()  # TFE's word on Bob is none on Ada
+    await _join(lab, "Engineering", ada, bob)
+    later = await lab.patch(Kind.GROUP, crew, remove(ada))
+    sent = await lab.run()
+
+    assert lines(sent) == ["PATCH /Groups"]
+    assert lab.roster("Engineering") == {"user00001@example.com"}
+    assert await lab.state(later.change) == "delivered"
+    assert await lab.store.run(lambda tx: tx.value("SELECT count(*) FROM effect")) == 0
+
+
+async def test_a_repeated_removal_is_not_forgotten_for_an_addition_that_is_undone(lab):
+    [ada] = await lab.users(1)
+    crew = await lab.group("Engineering")
+    await lab.run()
+    lab.clock.turn(400)
+    await _join(lab, "Engineering", ada)
+
+    for edit in (remove(ada), add(ada), remove(ada)):
+        await lab.patch(Kind.GROUP, crew, edit)
+    sent = await lab.run()
+
+    assert lines(sent) == ["PATCH /Groups"]
+    assert lab.roster("Engineering") == set()
+    assert (await lab.counters())["pending"] == 0
+
+
 async def test_a_repeated_reactivation_is_not_a_revocation_and_costs_nothing(lab):
     ada = await lab.user("ada@example.com")
     await lab.run()
