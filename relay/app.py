@@ -21,11 +21,13 @@ import structlog
 
 from relay import __version__
 from relay.clock import RandomIds, SystemClock, system_rng
+from relay.comparing import Comparing
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
 from relay.delivery.identity import Identity
 from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
+from relay.delivery.reconciler import Reconciler
 from relay.delivery.sender import ASKING, Sender
 from relay.front.front import Front
 from relay.front.server import serve_front
@@ -45,7 +47,7 @@ from relay.telemetry import events
 from relay.telemetry.log import configure
 from relay.telemetry.metrics import Metrics
 from relay.upstream import DeliveryUpstream
-from relay.wiring import delivery_settings, front_settings, store_settings
+from relay.wiring import delivery_settings, front_settings, reconcile_settings, store_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,10 +57,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-
 STALLED_S: Final = 90.0
 """Delivery's loop went round within this time, or the daemon is not alive (L10)."""
-
 
 COLLECT_AFTER: Final = (5_000, 20, 20)
 """New objects before a young collection, young before a middle one, middle before a full one."""
@@ -73,8 +73,7 @@ class Running:
         metrics_port: the health server's port; 0 without one.
         store: its store.
         metrics: its metrics.
-        importer: how far the directory is filled.
-        keeper: its holds.
+        parts: what delivery is made of.
         failed: set when a part of it died.
     """
 
@@ -82,9 +81,18 @@ class Running:
     metrics_port: int
     store: Store
     metrics: Metrics
-    importer: Importer
-    keeper: Keeper
+    parts: Parts
     failed: asyncio.Event
+
+    @property
+    def importer(self) -> Importer:
+        """How far the directory is filled."""
+        return self.parts.importer
+
+    @property
+    def keeper(self) -> Keeper:
+        """Its holds."""
+        return self.parts.keeper
 
 
 @asynccontextmanager
@@ -110,9 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             metrics.front,
         )
         listening = await stack.enter_async_context(serve_front(front))
-        yield Running(
-            listening.port, metrics_port, store, metrics, parts.importer, parts.keeper, failed
-        )
+        yield Running(listening.port, metrics_port, store, metrics, parts, failed)
 
 
 async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Store:
@@ -122,6 +128,7 @@ async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
         "ambiguous": metrics.delivery.ambiguous,
         "parked": metrics.delivery.parked,
         "tripped": _tripped,
+        "drift": lambda what: _drifted(metrics, what),
         "unexpected": lambda _where: metrics.unexpected_error(),
     }
 
@@ -141,6 +148,11 @@ async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
 
 def _tripped(connection: str) -> None:
     log.error(events.GUARD_TRIPPED, connection=connection, cure="see `scim-relay holds list`")
+
+
+def _drifted(metrics: Metrics, what: str) -> None:
+    metrics.delivery.drift.labels(what).inc()
+    log.warning(events.DRIFT_FOUND, what=what, cure="see `scim-relay reconcile --last`")
 
 
 def _target(settings: Settings) -> TargetClient:
@@ -170,14 +182,16 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     keeper = Keeper(store, sender, identity, pacer, how, clock, rng)
     await keeper.load()
     await _bound_to(settings.target.url, store, keeper)
-    importer = Importer(
-        store=store,
-        sender=sender,
-        keeper=keeper,
-        health=health,
-        clock=clock,
-    )
+    importer = Importer(store=store, sender=sender, keeper=keeper, health=health, clock=clock)
     await importer.load()
+    reconciler = Reconciler(
+        store=store,
+        importer=importer,
+        keeper=keeper,
+        identity=identity,
+        clock=clock,
+        settings=reconcile_settings(settings),
+    )
     dispatcher = Dispatcher(
         store=store,
         sender=sender,
@@ -192,7 +206,9 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     )
     reporter = Reporter(settings, store, metrics, pacer, importer, keeper, clock)
     retention = Retention(store, settings.store.history.total_seconds(), metrics.store)
-    return Parts(store, metrics, pacer, keeper, importer, dispatcher, reporter, retention, clock)
+    return Parts(
+        store, metrics, pacer, keeper, importer, reconciler, dispatcher, reporter, retention, clock
+    )
 
 
 async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
@@ -207,7 +223,8 @@ async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
 
 async def _ops(settings: Settings, parts: Parts, stack: AsyncExitStack) -> int:
     orders = Orders(settings, parts.store, parts.keeper, parts.clock)
-    routes = parts.reporter.routes() | orders.routes()
+    comparing = Comparing(parts.store, parts.reconciler, parts.clock)
+    routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     await stack.enter_async_context(serve_control(settings.control_socket, routes))
     if settings.metrics.address is None:
         return 0

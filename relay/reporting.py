@@ -107,6 +107,7 @@ class Reporter:
             "rate": round(self._pacer.rate, 2),
             "rate_configured": self._settings.target.rate,
             "import": "complete" if self._importer.complete else f"{self._progress():.0%}",
+            "drift": dict[str, "Json"]((await self._store.comparison.sweep()).found),
             "disk_full": self._store.directory.full,
         }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from relay.delivery.dispatcher import Dispatcher
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
+    from relay.delivery.reconciler import Reconciler
     from relay.pace import Pacer
     from relay.reporting import Reporter
     from relay.retention import Retention
@@ -46,6 +47,7 @@ class Parts:
     pacer: Pacer
     keeper: Keeper
     importer: Importer
+    reconciler: Reconciler
     dispatcher: Dispatcher
     reporter: Reporter
     retention: Retention
@@ -62,6 +64,7 @@ async def delivering(parts: Parts, failed: asyncio.Event) -> AsyncIterator[None]
             for name, work in (
                 ("keeper", parts.keeper.run()),
                 ("importer", parts.importer.run()),
+                ("reconciler", parts.reconciler.run()),
                 ("disk", _watch_disk(parts)),
                 ("reporter", parts.reporter.run()),
                 ("retention", parts.retention.run()),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from relay.delivery.dispatcher import DeliverySettings
+from relay.delivery.reconciler import ReconcileSettings
 from relay.errors import SettingsError
 from relay.front.settings import AnswerMode, Connection, FrontSettings, Tls
 from relay.rules.contract import PROFILES, TargetProfile
@@ -68,6 +69,12 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
         concurrency=settings.target.concurrency,
         timeout_s=settings.target.timeout.total_seconds(),
     )
+
+
+def reconcile_settings(settings: Settings) -> ReconcileSettings:
+    """When TFE is compared with what it confirmed."""
+    reconcile = settings.reconcile
+    return ReconcileSettings(reconcile.every.total_seconds(), mend=reconcile.on_drift == "mend")
 
 
 def front_settings(settings: Settings) -> FrontSettings:

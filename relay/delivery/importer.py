@@ -113,15 +113,15 @@ class Importer:
     async def _page(self) -> None:
         at, began = self._state, self._clock.wall()
         verdict = await self.ask(reads.page(at.kind, at.start, PAGE), "import")
-        listed = _listed(at.kind, verdict)
-        if listed is None:
+        found = listed(at.kind, verdict)
+        if found is None:
             return
-        self._state = await self._store.take_page(at, listed.resources, listed.total, began)
+        self._state = await self._store.take_page(at, found.resources, found.total, began)
         log.info(
             events.IMPORT_PROGRESSED,
             kind=at.kind.value,
-            read=at.start - 1 + len(listed.resources),
-            total=listed.total,
+            read=at.start - 1 + len(found.resources),
+            total=found.total,
         )
 
     async def fetch(self, kind: Kind, attribute: str, value: str) -> bool:
@@ -144,7 +144,7 @@ class Importer:
             return False
         entries = [verdict.resource] if by_id else (_entries(verdict) or [])
         for entry in entries:
-            found = _readable(kind, entry)
+            found = readable(kind, entry)
             if found is not None and _is_asked(found, attribute, value):
                 await self._store.take(kind, found, began)
         return True
@@ -165,7 +165,7 @@ class Importer:
         if hold is not None:
             self._keeper.raised(hold)
             await self._store.raise_hold(hold.name, hold.reason, hold.until)
-        elif verdict.outcome is not Outcome.DELIVERED:
+        elif verdict.outcome not in (Outcome.DELIVERED, Outcome.MISSING):
             await asyncio.sleep(RETRY_S)
         return verdict
 
@@ -178,18 +178,19 @@ def _entries(verdict: Verdict) -> list[object] | None:
     return list(entries) if isinstance(entries, list) else None
 
 
-def _listed(kind: Kind, verdict: Verdict) -> Listed | None:
+def listed(kind: Kind, verdict: Verdict) -> Listed | None:
     """The page of a delivered list; None if it is not one, so that it is asked for again."""
     if verdict.outcome is not Outcome.DELIVERED or verdict.resource is None:
         return None
     total, entries = verdict.resource.get("totalResults"), _entries(verdict)
     if not isinstance(total, int) or entries is None:
         return None
-    readable = (_readable(kind, entry) for entry in entries)
-    return Listed(tuple(found for found in readable if found is not None), total)
+    usable = (readable(kind, entry) for entry in entries)
+    return Listed(tuple(found for found in usable if found is not None), total)
 
 
-def _readable(kind: Kind, entry: object) -> TargetResource | None:
+def readable(kind: Kind, entry: object) -> TargetResource | None:
+    """A resource of TFE's, or None if it cannot be used as what it claims to be."""
     try:
         return from_target(kind, entry)  # type: ignore[arg-type]  # JSON, checked in there
     except ValueError:

@@ -142,6 +142,19 @@ class Groups(Section):
     )
 
 
+class Reconcile(Section):
+    """Comparing TFE with what it confirmed, in idle moments."""
+
+    every: Duration = key(
+        "7d", "From the beginning of one comparison of everything to the next; `0s`: on request."
+    )
+    on_drift: Literal["mend", "report"] = key(
+        "mend",
+        "`mend`: what was changed behind the relay's back is brought back, by the same lanes and"
+        " the same guard; `report`: it is only told of. What nobody here knows is never deleted.",
+    )
+
+
 class Metrics(Section):
     """For monitoring: `/metrics`, `/livez`, `/readyz`."""
 
@@ -187,6 +200,7 @@ class Settings(BaseSettings):
     guard: Guard = Guard()
     users: Users = Users()
     groups: Groups = Groups()
+    reconcile: Reconcile = Reconcile()
     metrics: Metrics = Metrics()
     control: Control = Control()
     log: Log = Log()

@@ -32,6 +32,7 @@ from relay.store import (
     settling,
     status,
 )
+from relay.store.comparison import Comparison
 from relay.store.desk import Desk
 from relay.store.directory import Directory
 from relay.store.executor import Observer, Reader, Writer
@@ -103,6 +104,7 @@ class Store:
         """Told of each hold that a commit raised or prolonged (the hold) or lifted (None)."""
         self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
         self.desk = Desk(self._writer, self._operators, settings, clock)
+        self.comparison = Comparison(self._insist, self._asked)
 
     async def start(self) -> int:
         """Start the threads and settle what a dead process left; attempts that were in flight."""
@@ -150,6 +152,9 @@ class Store:
             self.directory.full = True
         if outbox.work:
             self.work.set()
+
+    async def _asked(self, query: Callable[[engine.Connection], T]) -> T:
+        return await self._reader.submit(query)
 
     # --- delivery --------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ def take(tx: Transaction, kind: Kind, found: TargetResource, began: float) -> bo
     if known is None:
         _insert(tx, kind, found)
         return True
-    if known.state not in (rows.LIVE, rows.DELETED) or _touched(tx, known.id, began):
+    if known.state not in (rows.LIVE, rows.DELETED) or touched(tx, known.id, began):
         return False
     if known.target_id not in (None, found.id):
         return False
@@ -125,7 +125,7 @@ def take(tx: Transaction, kind: Kind, found: TargetResource, began: float) -> bo
     return new
 
 
-def _touched(tx: Transaction, resource: int, began: float) -> bool:
+def touched(tx: Transaction, resource: int, began: float) -> bool:
     """Whether anything newer than the page is known of it (K6)."""
     confirmed_at = tx.value("SELECT c_at FROM resource WHERE id = ?", (resource,))
     attempted = tx.one(

@@ -282,3 +282,15 @@ def first(db: Database) -> None:
     for statement in statements(TABLES):
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+@migrations(name="0002_drift")
+def drift(db: Database) -> None:
+    """What the last sweep found in TFE that it had not confirmed (relay.store.reconciling)."""
+    db.execute(
+        "CREATE TABLE drift (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, kind TEXT NOT NULL,"
+        " name TEXT NOT NULL, name_key TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL,"
+        " other_id TEXT, at REAL NOT NULL)"
+    )
+    db.execute("CREATE INDEX drift_resource ON drift (resource)")
+    db.execute("CREATE INDEX drift_name ON drift (what, name_key)")

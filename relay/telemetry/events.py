@@ -38,6 +38,8 @@ GUARD_DECIDED: Final = "guard.decided"
 RATE_CHANGED: Final = "rate.changed"
 IMPORT_PROGRESSED: Final = "import.progressed"
 IMPORT_COMPLETED: Final = "import.completed"
+DRIFT_FOUND: Final = "drift.found"
+RECONCILED: Final = "reconcile.completed"
 
 # Faults of ours
 UNEXPECTED_ERROR: Final = "error.unexpected"
@@ -127,6 +129,16 @@ FIELDS: Final[dict[str, Event]] = {
     RATE_CHANGED: Event("info", "The pacer sends at another rate.", ("rate", "reason")),
     IMPORT_PROGRESSED: Event("info", "A page of the target was read.", ("kind", "read", "total")),
     IMPORT_COMPLETED: Event("info", "The directory is complete.", ("read", "took_s")),
+    DRIFT_FOUND: Event(
+        "warning",
+        "The target is not what it had confirmed, and nobody here asked for that.",
+        ("what", "cure"),
+    ),
+    RECONCILED: Event(
+        "info",
+        "Everything was compared with the target.",
+        ("checked", "differences", "took_s"),
+    ),
     UNEXPECTED_ERROR: Event(
         "error", "A fault of the relay itself; please report it.", ("where", "exception")
     ),

@@ -185,6 +185,7 @@ class DeliveryMetrics:
             "ambiguous", "Attempts that may have had their effect, by how it ended.", "resolution"
         )
         self._parked = counter("parked", "Changes the target refused for good.", "reason")
+        self.drift: Final = counter("drift", "Differences that nobody asked for.", "what")
 
     def change(self, outcome: str, number: int = 1) -> None:
         """`accepted`, `delivered`, `refused`, `parked` or `dropped`."""
