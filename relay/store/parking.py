@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relay.store.rows import ResourceRow
 
 OWED_SLICE: Final = 1 << 30
-"""Refused revocations are sent alone and last, so that they hold nothing else up."""
+"""Refused revocations are sent last, each a part of its own: none holds anything else up."""
 OWED_CAP_S: Final = 900.0
 
 
@@ -131,10 +131,11 @@ def _split(tx: Transaction, resource: int, found: list[Effect]) -> None:
 def _owe(tx: Transaction, resource: int, effect: Effect, refusal: Refusal) -> None:
     """A refused revocation stays desired: it is tried again for ever, and counted."""
     wait = backoff.delay_s(effect.refusals, refusal.unit, base_s=5.0, cap_s=OWED_CAP_S)
+    part = OWED_SLICE + len(Key) + effect.key  # those due together are not refused together
     tx.run(
         "UPDATE effect SET slice = ?, due = ?, refusals = refusals + 1, reason = ?"
         " WHERE resource = ? AND key = ?",
-        (OWED_SLICE, tx.now + wait, _reason(refusal, None), resource, effect.key),
+        (part, tx.now + wait, _reason(refusal, None), resource, effect.key),
     )
     if not effect.refusals:
         tx.audit("owed", "relay", change=effect.last, resource=resource, detail=refusal.detail)

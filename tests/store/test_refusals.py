@@ -9,6 +9,7 @@ from relay.errors import ParkedBefore, Refused
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
+from relay.store.claiming import Idle
 
 
 def refuse(lab, status=400, detail="not that", **match):
@@ -282,3 +283,24 @@ async def test_an_unknown_member_is_refused_before_anything_is_kept(lab):
 
     assert refused.value.status == 404
     assert (await lab.counters())["accepted"] == 0
+
+
+async def test_owed_removals_that_are_due_together_go_alone_and_each_backs_off(lab):
+    people = await lab.users(3)
+    crew = await lab.group("Engineering", *people)
+    await lab.run()
+    refused = Fault(kind=FaultKind.STATUS, status=400, detail="no")
+    rule = lab.tfe.faults.add(refused, Match(method="PATCH", path="Groups", count=None))
+    for one in people:
+        await lab.patch(Kind.GROUP, crew, remove(one))
+    await lab.run(within_s=30)
+    lab.clock.turn(7_200)
+    sent = [await lab.step() for _ in people]
+    again = await lab.claim()
+
+    assert [len(one.body["Operations"]) for one in sent] == [1, 1, 1]
+    assert len({str(one.body) for one in sent}) == 3
+    assert isinstance(again, Idle)
+    lab.tfe.faults.remove(rule.ident)
+    await lab.run(within_s=3_600)
+    assert lab.roster("Engineering") == set()
