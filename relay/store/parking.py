@@ -172,22 +172,21 @@ def mark_told(tx: Transaction, resource: int, key: int) -> None:
 def end_change(
     tx: Transaction, change: int, state: ChangeState, refusal: Refusal, detail: str | None = None
 ) -> None:
-    """Record how a pending change ended, and why, once."""
+    """Record how a pending change ended, and why, once; a client that still waits is told."""
+    said = detail or refusal.detail
+    waits = tx.one("SELECT 1 FROM change WHERE id = ? AND answered_by IS NULL", (change,))
     moved = tx.run(
         "UPDATE change SET state = ?, settled_at = ?, status = ?, scim_type = ?, detail = ?,"
         " answered_by = ifnull(answered_by, 'target') WHERE id = ? AND state = 'pending'",
-        (
-            state.value,
-            tx.now,
-            refusal.status,
-            refusal.scim_type,
-            detail or refusal.detail,
-            change,
-        ),
+        (state.value, tx.now, refusal.status, refusal.scim_type, said, change),
     )
-    if moved:
-        move(tx, state)
-        tx.audit(state.value, "relay", change=change, detail=detail or refusal.detail)
+    if not moved:
+        return
+    move(tx, state)
+    tx.audit(state.value, "relay", change=change, detail=said)
+    if waits:
+        told = Settlement(state, None, refusal.status, refusal.scim_type, said)
+        tx.outbox.settled.append((change, told))
 
 
 def _pending(tx: Transaction, resource: int) -> list[tuple[int, dict[str, object]]]:
@@ -202,7 +201,8 @@ def _pending(tx: Transaction, resource: int) -> list[tuple[int, dict[str, object
 
 def _live_change(tx: Transaction, resource: ResourceRow, found: list[Effect]) -> int | None:
     """The one change a client still waits for, if it alone is to blame and revokes nothing (A2)."""
-    if any(effect.revokes for effect in found):
+    owes = "SELECT 1 FROM effect WHERE resource = ? AND revokes = 1 AND state <> 'parked' LIMIT 1"
+    if any(effect.revokes for effect in found) or tx.one(owes, (resource.id,)) is not None:
         return None
     pending = tx.all(
         "SELECT id, answered_by FROM change WHERE resource = ? AND state = 'pending' LIMIT 2",
@@ -224,14 +224,6 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
     if "exists" in writes:
         _undo_creation(tx, resource, refusal, revived="revives" in writes)
     end_change(tx, change, ChangeState.REFUSED, refusal)
-    tx.outbox.settled.append(
-        (
-            change,
-            Settlement(
-                ChangeState.REFUSED, None, refusal.status, refusal.scim_type, refusal.detail
-            ),
-        )
-    )
 
 
 def _undo_creation(

@@ -1,9 +1,10 @@
 """What TFE refuses for good is taken apart, and only the guilty change is parked (S1, S5, S7)."""
 
+import asyncio
 import math
 
 import pytest
-from support.idp import add, deactivate, group, remove, user
+from support.idp import add, deactivate, group, patch_body, remove, user
 
 from relay.errors import ParkedBefore, Refused
 from relay.rules import dialect
@@ -301,6 +302,26 @@ async def test_owed_removals_that_are_due_together_go_alone_and_each_backs_off(l
     assert [len(one.body["Operations"]) for one in sent] == [1, 1, 1]
     assert len({str(one.body) for one in sent}) == 3
     assert isinstance(again, Idle)
+    lab.tfe.faults.remove(rule.ident)
+    await lab.run(within_s=3_600)
+    assert lab.roster("Engineering") == set()
+
+
+async def test_a_waiting_client_hears_of_a_parked_addition_and_the_removal_stays_owed(lab):
+    ada, bob = await lab.users(2)
+    crew = await lab.group("Engineering", ada)
+    await lab.run()
+    rule = refuse(lab, method="PATCH", path="Groups")
+    edit = dialect.parse_patch(Kind.GROUP, patch_body(remove(ada), add(bob)))
+    accepted = await lab.accept(edit, crew, waits=True)
+    waiting = asyncio.ensure_future(lab.settlement(accepted.change))
+    await lab.counters()  # by now it waits
+    await lab.run()
+    async with asyncio.timeout(1):
+        told = await waiting
+    assert (told.state, told.status, told.detail) == ("parked", 400, "not that")
+    assert (await lab.store.snapshot()).owed == 1
+
     lab.tfe.faults.remove(rule.ident)
     await lab.run(within_s=3_600)
     assert lab.roster("Engineering") == set()
