@@ -46,14 +46,14 @@ class Directory:
         self._reader = reader
         self._rules = rules
         self._work = work
-        self._waiting: dict[int, asyncio.Future[Settlement]] = {}
+        self._waiting: dict[int, set[asyncio.Future[Settlement]]] = {}
         self.full = False
 
     def settled(self, change: int, settlement: Settlement) -> None:
         """TFE's answer settled a change: whoever waits for it is told."""
-        future = self._waiting.pop(change, None)
-        if future is not None and not future.done():
-            future.set_result(settlement)
+        for future in self._waiting.pop(change, set()):
+            if not future.done():
+                future.set_result(settlement)
 
     async def accept(
         self,
@@ -97,7 +97,7 @@ class Directory:
 
     def give_up(self) -> None:
         """A hold was raised: TFE's answer will not come soon, so nobody waits for it."""
-        for future in self._waiting.values():
+        for future in set().union(*self._waiting.values()):
             if not future.done():
                 future.set_exception(TimeoutError("a hold was raised"))
         self._waiting.clear()
@@ -108,25 +108,29 @@ class Directory:
         Raises:
             TimeoutError: a hold was raised meanwhile.
         """
-        future = self._waiting.get(change)
-        if future is None:
-            future = asyncio.get_running_loop().create_future()
-            self._waiting[change] = future
+        # Each has a future of its own: a twin that goes ends nobody else's wait (A1).
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(change, set()).add(future)
+        try:
             settled = await self._writer.submit(lambda tx: answering.settlement_of(tx, change))
-            if settled is not None:
-                self._waiting.pop(change, None)
-                return settled
-        return await asyncio.shield(future)
+            return settled if settled is not None else await future
+        finally:
+            self._leave(change, future)
+
+    def _leave(self, change: int, future: asyncio.Future[Settlement]) -> None:
+        waiting = self._waiting.get(change, set())
+        waiting.discard(future)
+        if not waiting:
+            self._waiting.pop(change, None)
 
     async def answer_from_directory(self, change: int) -> Settlement | None:
         """The time to wait is over: the directory answers, unless TFE just did (A2)."""
-        settled = await self._writer.submit(lambda tx: answering.by_directory(tx, change))
-        self._waiting.pop(change, None)
-        return settled
+        return await self._writer.submit(lambda tx: answering.by_directory(tx, change))
 
     async def client_gone(self, change: int) -> None:
-        """Nobody waits for this change's answer any more."""
-        self._waiting.pop(change, None)
+        """A client went; a refusal from now on is parked if nobody else waits for the answer."""
+        if change in self._waiting:
+            return
         self._writer.submit_lazily(lambda tx: answering.by_nobody(tx, change))
 
     def answered(self, change: int) -> None:

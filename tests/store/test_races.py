@@ -1,7 +1,11 @@
 """Two things under way at once: no revocation is lost, nobody is left behind (K1, D2)."""
 
-from support.idp import activate, add, deactivate
+import asyncio
 
+import pytest
+from support.idp import activate, add, deactivate, user
+
+from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator import Fault, FaultKind, Match
 from relay.store.claiming import Idle
@@ -85,3 +89,19 @@ async def test_a_member_who_goes_while_it_is_being_added_is_counted_out_once(lab
         lambda tx: tx.all("SELECT size, c_size FROM resource WHERE kind = 'Group'")
     )
     assert sizes == [(1, 0)]
+
+
+async def test_a_client_that_goes_does_not_end_the_wait_of_its_twin(lab):
+    write = dialect.parse_create(Kind.USER, user("ada@example.com"))
+    change = (await lab.accept(write, waits=True)).change
+    gone, stays = [asyncio.ensure_future(lab.settlement(change)) for _ in range(2)]
+    await lab.counters()  # by now both wait
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    await lab.store.directory.client_gone(change)
+    await lab.run()
+    async with asyncio.timeout(1):
+        told = await stays
+
+    assert told.state == "delivered"
