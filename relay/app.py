@@ -36,6 +36,7 @@ from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
 from relay.orders import TARGET_NOTE, Orders
 from relay.pace import Pacer
+from relay.rebuilding import Rebuilding
 from relay.reporting import Reporter
 from relay.retention import Retention
 from relay.store import Store
@@ -59,7 +60,6 @@ log = structlog.get_logger(__name__)
 
 STALLED_S: Final = 90.0
 """Delivery's loop went round within this time, or the daemon is not alive (L10)."""
-
 COLLECT_AFTER: Final = (5_000, 20, 20)
 """New objects before a young collection, young before a middle one, middle before a full one."""
 
@@ -223,8 +223,9 @@ async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
 
 async def _ops(settings: Settings, parts: Parts, stack: AsyncExitStack) -> int:
     orders = Orders(settings, parts.store, parts.keeper, parts.clock)
+    rebuilding = Rebuilding(settings.target.url, parts.store, parts.keeper, parts.clock)
     comparing = Comparing(parts.store, parts.reconciler, parts.clock)
-    routes = parts.reporter.routes() | orders.routes() | comparing.routes()
+    routes = parts.reporter.routes() | orders.routes() | comparing.routes() | rebuilding.routes()
     await stack.enter_async_context(serve_control(settings.control_socket, routes))
     if settings.metrics.address is None:
         return 0

@@ -235,7 +235,7 @@ _LIFTED_BY: Final = {
     HoldName.PAUSED: "Terraform Enterprise: resume SCIM provisioning there",
     HoldName.TOKEN: "a new SCIM token in target.token_file",
     HoldName.DOWN: "Terraform Enterprise answering again",
-    HoldName.FOREIGN: "`scim-relay resume --hold foreign`, once the target is the right one",
+    HoldName.FOREIGN: "`scim-relay rebuild`; `resume --hold foreign` if its ids are back",
     HoldName.OPERATOR: "`scim-relay resume`",
     HoldName.RESTORED: "`scim-relay resume --hold restored --keep target|directory`",
     HoldName.GUARD: "`scim-relay holds approve` or `reject`",
