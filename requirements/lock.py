@@ -5,7 +5,9 @@ Run by `make lock`, inside a virtual environment that has pip-tools. The inputs 
 `pyproject.toml`, so that a dependency is named once. `runtime.txt` is what an image installs,
 `dev.txt` adds what tests and checks need; both hold the build backend, since the project itself
 is installed without build isolation. The groups called `compliance-...` are resolved each by
-itself. No index and no path of this machine is written. Names of files as arguments: only those.
+itself. Extras are written (`coverage[toml]`): pip wants the pin under the very name it is asked
+for, and takes the newest version for an extra that is not pinned. No index and no path of this
+machine is written. Names of files as arguments: only those.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = (
     "--generate-hashes",
     "--allow-unsafe",
-    "--strip-extras",
+    "--no-strip-extras",
     "--no-header",
     "--no-annotate",
     "--no-emit-index-url",

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,23 @@ def test_relative_links_lead_somewhere(page):
 def test_locked_requirements_name_no_index_and_hash_everything():
     for name in ("runtime.txt", "dev.txt"):
         text = (ROOT / "requirements" / name).read_text()
-        pinned = re.findall(r"^[a-z0-9][\w.-]*==[^ ]+.*\\$", text, re.MULTILINE)
+        pinned = re.findall(r"^[a-z0-9][\w.-]*(?:\[[a-z,]+\])?==[^ ]+.*\\$", text, re.MULTILINE)
 
         assert pinned
         assert not re.search(r"https?://|file://|--index|--find-links|--extra", text)
         assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE))
+
+
+def test_an_extra_that_a_locked_package_asks_for_is_pinned_under_its_name():
+    # pip takes the newest release for `name[extra]` when only `name` is pinned, and then refuses it.
+    pinned = (ROOT / "requirements" / "dev.txt").read_text()
+    names = re.findall(r"^([a-z0-9][\w.-]*)", pinned, re.MULTILINE)
+    asked = {
+        found[1]
+        for name in names
+        for line in metadata.requires(name) or ()
+        if "extra ==" not in line and (found := re.match(r"([\w.-]+\[[\w,-]+\])", line))
+    }
+
+    assert asked
+    assert {each for each in asked if f"\n{each}==" not in pinned} == set()
