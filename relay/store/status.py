@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from relay.store.holds import Hold, HoldName, guarded
 from relay.store.transaction import from_json
@@ -19,7 +19,8 @@ class Snapshot:
 
     Attributes:
         counters: the conservation counters: accepted = the sum of the ends plus pending.
-        owed: revocations accepted and not yet in TFE, held ones included.
+        owed: revocations accepted and not yet in TFE, held ones included; nothing is owed of what
+            TFE never had.
         oldest_owed_at: when the oldest of them was accepted, seconds since the epoch, or None.
         oldest_pending_at: when the oldest pending change was accepted, or None.
         held: effects that wait for an operator's approval.
@@ -45,6 +46,16 @@ def snapshot(connection: Connection) -> Snapshot:
         connection.execute("COMMIT")
 
 
+_OWED: Final = (
+    # By itself SQLite would read every effect there is.
+    "SELECT count(*), min(e.opened) FROM effect e INDEXED BY effect_owed"
+    " JOIN resource r ON r.id = e.resource WHERE e.revokes = 1 AND e.state <> 'parked'"
+    # Who was never created at TFE has no access there that could be owed (H2).
+    " AND (r.c_exists OR r.target_id IS NOT NULL OR EXISTS (SELECT 1 FROM effect made"
+    "  WHERE made.resource = e.resource AND made.key = 0 AND made.unknown))"
+)
+
+
 def snapshot_in(connection: Connection) -> Snapshot:
     """The same inside a transaction that is open already."""
 
@@ -52,11 +63,7 @@ def snapshot_in(connection: Connection) -> Snapshot:
         row = connection.execute(sql).fetchone()
         return None if row is None else row[0]
 
-    # By itself SQLite would read every effect there is.
-    owed, oldest_owed_at = connection.execute(
-        "SELECT count(*), min(opened) FROM effect INDEXED BY effect_owed"
-        " WHERE revokes = 1 AND state <> 'parked'"
-    ).fetchone()
+    owed, oldest_owed_at = connection.execute(_OWED).fetchone()
     return Snapshot(
         counters=dict(connection.execute("SELECT name, value FROM counter")),
         owed=owed,

@@ -62,3 +62,15 @@ async def test_a_create_that_is_deactivated_at_once_is_not_urgent(lab):
     await lab.run()
     assert [one.body["userName"] for one in lab.sent][-1] == "late@example.com"
     assert lab.sent[-1].body["active"] is False
+
+
+async def test_nothing_is_owed_of_a_user_whom_tfe_never_had(lab):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    late = await lab.user("late@example.com")
+    await lab.patch(Kind.USER, late, deactivate())
+    nothing = await lab.store.snapshot()
+    await lab.patch(Kind.USER, ada, deactivate())
+
+    assert (nothing.owed, nothing.oldest_owed_at) == (0, None)
+    assert (await lab.store.snapshot()).owed == 1
