@@ -11,6 +11,7 @@ from relay.delivery.dispatcher import DeliverySettings
 from relay.delivery.reconciler import ReconcileSettings
 from relay.errors import SettingsError
 from relay.front.settings import AnswerMode, Connection, FrontSettings, Tls
+from relay.probe.kept import measured
 from relay.rules.contract import PROFILES, TargetProfile
 from relay.rules.guard import GuardPolicy, Loss
 from relay.store import StoreSettings
@@ -25,8 +26,14 @@ WAITING_SHARE = 4
 
 
 def profile_of(settings: Settings) -> TargetProfile:
-    """The target's limits, with the operator's rate."""
-    return replace(PROFILES[settings.target.profile], rate=math.floor(settings.target.rate) or 1)
+    """The target's limits, as far as a probe measured them its own, with the operator's rate.
+
+    Raises:
+        SettingsError: `target.profile_file` cannot be used.
+    """
+    target = settings.target
+    profile = replace(PROFILES[target.profile], rate=math.floor(target.rate) or 1)
+    return profile if target.profile_file is None else measured(target.profile_file, profile)
 
 
 def patience_of(settings: Settings) -> int:

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
     "holds": ("relay.cli.holds", "What waits for an operator, and the decision on it."),
     "pause": ("relay.cli.holding", "Send nothing until `resume`."),
+    "probe": ("relay.cli.probe", "Try the contract on a TFE that can be spared."),
     "rebuild": ("relay.cli.rebuild", "Create everything again after TFE was wiped."),
     "reconcile": ("relay.cli.reconcile", "Compare Terraform Enterprise with what it confirmed."),
     "resume": ("relay.cli.holding", "Go on sending."),

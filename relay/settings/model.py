@@ -39,6 +39,12 @@ class Target(Section):
     profile: Literal["tfe", "hcp"] = key(
         "tfe", "Limits and semantics: `tfe` Terraform Enterprise, `hcp` HCP Terraform."
     )
+    profile_file: OptionalPath = key(
+        "",
+        "What `scim-relay probe --keep FILE` measured on this TFE: its limits replace the"
+        " profile's.",
+        "/etc/scim-relay/tfe-profile.json",
+    )
     rate: float = key(
         10, "Requests a second, all together; lower it if others share TFE's limit.", gt=0, le=100
     )

@@ -22,9 +22,11 @@ async def test_after_a_wipe_everything_is_there_again_and_every_id_works(unlimit
         late = await relay.idp.create_user("late@x.org")
         await relay.idp.patch(f"/Groups/{crews[0]}", add(late))
 
-        code, shown = await typed(tmp_path, "rebuild", "--dry-run", *REASON)
+        code, shown = await typed(tmp_path, "rebuild", "--dry-run")
         assert (code, "User: 30" in shown, "Group: 5" in shown) == (0, True, True)
         assert list(unlimited.directory.users) == []
+        code, shown = await typed(tmp_path, "rebuild")
+        assert (code, "--reason" in shown) == (2, True)
         since = len(unlimited.log.entries())
         code, shown = await typed(tmp_path, "rebuild", *REASON)
         assert (code, "done: true" in shown) == (0, True), shown
