@@ -28,7 +28,7 @@ from relay.delivery.identity import Identity
 from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
 from relay.delivery.reconciler import Reconciler
-from relay.delivery.sender import ASKING, Sender
+from relay.delivery.sender import Sender
 from relay.front.front import Front
 from relay.front.server import serve_front
 from relay.ops import systemd
@@ -43,18 +43,25 @@ from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
 from relay.store.holds import HoldName
 from relay.supervision import Parts, delivering
-from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
 from relay.telemetry import events
 from relay.telemetry.log import configure
 from relay.telemetry.metrics import Metrics
 from relay.upstream import DeliveryUpstream
-from relay.wiring import delivery_settings, front_settings, reconcile_settings, store_settings
+from relay.wiring import (
+    delivery_settings,
+    front_settings,
+    reconcile_settings,
+    site_watch,
+    store_settings,
+    target_client,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from relay.settings import Settings
-    from relay.target import TokenSource
+    from relay.site.watch import SiteWatch
+    from relay.target import TargetClient
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +81,7 @@ class Running:
         store: its store.
         metrics: its metrics.
         parts: what delivery is made of.
+        site: watches TFE's own side, or None without its admin API.
         failed: set when a part of it died.
     """
 
@@ -82,6 +90,7 @@ class Running:
     store: Store
     metrics: Metrics
     parts: Parts
+    site: SiteWatch | None
     failed: asyncio.Event
 
     @property
@@ -106,11 +115,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         store = await _opened(settings, metrics, stack)
-        client = await stack.enter_async_context(_target(settings))
+        client = await stack.enter_async_context(target_client(settings))
         parts = await _parts(settings, store, metrics, client)
+        watched = site_watch(settings, store, parts.keeper, metrics.site)
+        site = await stack.enter_async_context(watched)
         failed = asyncio.Event()
-        await stack.enter_async_context(delivering(parts, failed))
-        metrics_port = await _ops(settings, parts, stack)
+        await stack.enter_async_context(delivering(parts, failed, site))
+        metrics_port = await _ops(settings, parts, site, stack)
         front = Front(
             front_settings(settings),
             store.directory,
@@ -118,7 +129,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             metrics.front,
         )
         listening = await stack.enter_async_context(serve_front(front))
-        yield Running(listening.port, metrics_port, store, metrics, parts, failed)
+        yield Running(listening.port, metrics_port, store, metrics, parts, site, failed)
 
 
 async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Store:
@@ -153,23 +164,6 @@ def _tripped(connection: str) -> None:
 def _drifted(metrics: Metrics, what: str) -> None:
     metrics.delivery.drift.labels(what).inc()
     log.warning(events.DRIFT_FOUND, what=what, cure="see `scim-relay reconcile --last`")
-
-
-def _target(settings: Settings) -> TargetClient:
-    target = settings.target
-    token: TokenSource
-    if target.token_file is not None:
-        token = TokenFile(target.token_file)
-    else:
-        assert target.token is not None, "the settings require one of the two"
-        token = FixedToken(target.token.reveal())
-    endpoint = Endpoint(
-        target.url,
-        timeout_s=target.timeout.total_seconds(),
-        concurrency=target.concurrency + ASKING,
-        ca_file=target.ca_file,
-    )
-    return TargetClient(endpoint, token, SystemClock())
 
 
 async def _parts(settings: Settings, store: Store, metrics: Metrics, client: TargetClient) -> Parts:
@@ -221,7 +215,10 @@ async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
         await keeper.raise_hold(HoldName.FOREIGN, reason)
 
 
-async def _ops(settings: Settings, parts: Parts, stack: AsyncExitStack) -> int:
+async def _ops(
+    settings: Settings, parts: Parts, site: SiteWatch | None, stack: AsyncExitStack
+) -> int:
+    parts.reporter.site = site
     orders = Orders(settings, parts.store, parts.keeper, parts.clock)
     rebuilding = Rebuilding(settings.target.url, parts.store, parts.keeper, parts.clock)
     comparing = Comparing(parts.store, parts.reconciler, parts.clock)

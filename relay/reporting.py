@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.ops.errors import NotFound
 from relay.orders import filter_of
+from relay.site.telling import told
 from relay.store.holds import HoldName
 from relay.telemetry.metrics import Snapshot as Gauges
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from relay.pace import Pacer
     from relay.rules.types import Json, JsonObject
     from relay.settings import Settings
+    from relay.site.watch import SiteWatch
     from relay.store import Store
     from relay.store.holds import Hold
     from relay.store.status import Snapshot
@@ -50,6 +52,8 @@ class Reporter:
         self._importer = importer
         self._keeper = keeper
         self._clock = clock
+        self.site: SiteWatch | None = None
+        """Tells of TFE's own side; None without its admin API."""
 
     async def run(self) -> None:
         """Set the gauges every two seconds, until cancelled."""
@@ -64,6 +68,7 @@ class Reporter:
             "status": self._status,
             "changes/list": self._changes,
             "changes/show": self._change,
+            "site": self._site,
         }
 
     def _age(self, at: float | None) -> float:
@@ -109,7 +114,15 @@ class Reporter:
             "import": "complete" if self._importer.complete else f"{self._progress():.0%}",
             "drift": dict[str, "Json"]((await self._store.comparison.sweep()).found),
             "disk_full": self._store.directory.full,
+            "site": None if self.site is None else told(self.site, self._clock.wall()),
         }
+
+    async def _site(self, _arguments: JsonObject, _actor: str) -> Json:
+        """TFE's own side, read anew."""
+        if self.site is None:
+            raise NotFound("no admin API is configured; see admin_api.url")
+        await self.site.look(everything=True)
+        return told(self.site, self._clock.wall())
 
     def _hold(self, hold: Hold) -> JsonObject:
         """A hold as an operator sees it; `next_look_s` is None if only an operator ends it."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from relay.pace import Pacer
     from relay.reporting import Reporter
     from relay.retention import Retention
+    from relay.site.watch import SiteWatch
     from relay.store import Store
     from relay.telemetry.metrics import Metrics
 
@@ -55,20 +56,25 @@ class Parts:
 
 
 @asynccontextmanager
-async def delivering(parts: Parts, failed: asyncio.Event) -> AsyncIterator[None]:
+async def delivering(
+    parts: Parts, failed: asyncio.Event, site: SiteWatch | None = None
+) -> AsyncIterator[None]:
     """Delivery's loops, under one group: the death of one is the death of all."""
     raised: BaseException | None = None
+    works = {
+        "keeper": parts.keeper.run(),
+        "importer": parts.importer.run(),
+        "reconciler": parts.reconciler.run(),
+        "disk": _watch_disk(parts),
+        "reporter": parts.reporter.run(),
+        "retention": parts.retention.run(),
+    }
+    if site is not None:
+        works["site"] = site.run()
     async with asyncio.TaskGroup() as tasks:
         helpers = [
             tasks.create_task(_supervised(name, work, parts.metrics, failed))
-            for name, work in (
-                ("keeper", parts.keeper.run()),
-                ("importer", parts.importer.run()),
-                ("reconciler", parts.reconciler.run()),
-                ("disk", _watch_disk(parts)),
-                ("reporter", parts.reporter.run()),
-                ("retention", parts.retention.run()),
-            )
+            for name, work in works.items()
         ]
         sending = tasks.create_task(
             _supervised("dispatcher", parts.dispatcher.run(), parts.metrics, failed)

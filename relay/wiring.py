@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import math
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from relay.clock import SystemClock
 from relay.delivery.dispatcher import DeliverySettings
 from relay.delivery.reconciler import ReconcileSettings
+from relay.delivery.sender import ASKING
 from relay.errors import SettingsError
 from relay.front.settings import AnswerMode, Connection, FrontSettings, Tls
 from relay.probe.kept import measured
 from relay.rules.contract import PROFILES, TargetProfile
 from relay.rules.guard import GuardPolicy, Loss
+from relay.site.examining import reading
+from relay.site.watch import SiteWatch
 from relay.store import StoreSettings
 from relay.store.incoming import AcceptRules
+from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from relay.delivery.keeper import Keeper
     from relay.settings import Settings
     from relay.settings.serving import Connection as ConnectionSettings
+    from relay.store import Store
+    from relay.target import TokenSource
+    from relay.telemetry.site_metrics import SiteMetrics
 
 WAITING_SHARE = 4
 """A client waits for TFE only if its turn comes within this fraction of `answer.wait` (A3)."""
@@ -40,6 +52,39 @@ def patience_of(settings: Settings) -> int:
     """Lanes that may be ahead of a waiting client: (position + 1) / rate < wait / 4 (A3)."""
     wait_s = settings.answer.wait.total_seconds()
     return math.ceil(settings.target.rate * wait_s / WAITING_SHARE) - 2
+
+
+def target_client(settings: Settings) -> TargetClient:
+    """TFE's SCIM side; open it before use."""
+    target = settings.target
+    token: TokenSource
+    if target.token_file is not None:
+        token = TokenFile(target.token_file)
+    else:
+        assert target.token is not None, "the settings require one of the two"
+        token = FixedToken(target.token.reveal())
+    endpoint = Endpoint(
+        target.url,
+        timeout_s=target.timeout.total_seconds(),
+        concurrency=target.concurrency + ASKING,
+        ca_file=target.ca_file,
+    )
+    return TargetClient(endpoint, token, SystemClock())
+
+
+@asynccontextmanager
+async def site_watch(
+    settings: Settings, store: Store, keeper: Keeper, metrics: SiteMetrics
+) -> AsyncIterator[SiteWatch | None]:
+    """What watches TFE's own side; None without its admin API."""
+    admin = settings.admin_api
+    if admin.token_file is None:
+        yield None
+        return
+    async with reading(admin.url, admin.token_file, settings.target.ca_file) as reader:
+        yield SiteWatch(
+            reader=reader, store=store, keeper=keeper, metrics=metrics, clock=SystemClock()
+        )
 
 
 def store_settings(settings: Settings) -> StoreSettings:

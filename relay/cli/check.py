@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.ops.doctor import Finding
+    from relay.rules.types import Json
     from relay.settings import Settings
 
 
@@ -54,4 +55,35 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     if not offline:
         token = doctor.read_token(settings)
         findings += asyncio.run(doctor.examine_target(settings, token, SystemClock()))
+        findings += examine_site(settings)
     return findings
+
+
+def examine_site(settings: Settings) -> list[Finding]:
+    """What TFE's admin API shows, by a running relay if there is one: it knows more."""
+    from relay.ops import doctor
+    from relay.ops.client import ask
+    from relay.ops.errors import DaemonUnreachable
+    from relay.site.examining import examine as examine_alone
+    from relay.site.telling import finding
+
+    if settings.admin_api.token_file is None:
+        return []
+    found: Json
+    try:
+        answer = asyncio.run(ask(settings.control_socket, "site", {}))
+        found = answer["findings"] if isinstance(answer, dict) else []
+    except DaemonUnreachable:
+        found = [finding(one) for one in asyncio.run(examine_alone(settings))]
+    if not found:
+        return [doctor.Finding(doctor.Level.OK, "admin api", "nothing to say")]
+    assert isinstance(found, list)
+    return [
+        doctor.Finding(
+            doctor.Level.FAIL if one["urgent"] else doctor.Level.WARN,
+            str(one["what"]),
+            f"{one['cause']}; {one['cure']}",
+        )
+        for one in found
+        if isinstance(one, dict)
+    ]

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from relay.delivery.explaining import explained, questioned
 from relay.rules import backoff, reads, retry_after
 from relay.store.holds import Hold, HoldName
 from relay.store.settling import HoldRequest
+from relay.target.admin import SiteState
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ class Keeper:
         self._throttled_until = 0.0
         self._asks_first = False
         self._suspects = False
+        self._site: SiteState | None = None
 
     @property
     def blocked(self) -> bool:
@@ -135,6 +138,7 @@ class Keeper:
         self._stands()
 
     def _stands(self) -> None:
+        self._site = None
         self._store.directory.give_up()
         self._news.set()
         self._tell()
@@ -264,17 +268,32 @@ class Keeper:
         await self._unthrottle()
 
     async def _still(self, trouble: HoldRequest) -> None:
-        """The probe failed: what stands is what it says now."""
+        """The probe failed: what stands is what it says now, or what the admin API knows of it."""
+        trouble = explained(trouble, self._site)
         if trouble.name is HoldName.THROTTLED:
             self._pacer.slow_down()
             await self._raise_if(trouble)
             return
-        if trouble.name not in self._holds:
+        known = self._holds.get(trouble.name)
+        if known is None or (self._site is not None and known.reason != trouble.reason):
+            site = self._site
             await self._raise_if(trouble)
+            self._site = site
         for other in PROBED:
             if other is not trouble.name and other in self._holds:
                 await self.lift(other)
         await self._unthrottle()
+
+    async def told(self, state: SiteState | None) -> None:
+        """The admin API said how SCIM stands: a hold is named right, a resume is probed at once."""
+        resumed = state is SiteState.RUNNING and self._site is not state
+        self._site = state
+        name = questioned(self._holds)
+        if name is not None and resumed:
+            self._probe_at = self._clock.monotonic()
+            self._news.set()
+        elif name is not None and state is not None:
+            await self._still(HoldRequest(name, self._holds[name].reason))
 
     async def troubled(self) -> HoldRequest | None:
         """Whether TFE is in trouble as a whole, by a probe: the hold that says so, or None."""

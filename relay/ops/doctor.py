@@ -64,6 +64,7 @@ def examine_files(settings: Settings) -> list[Finding]:
         ("listen.tls_key", listen.tls_key, True),
         ("target.token_file", target.token_file, True),
         ("target.ca_file", target.ca_file, False),
+        ("admin_api.token_file", settings.admin_api.token_file, True),
         *((f"connections.{c.name}.token_file", c.token_file, True) for c in settings.connections),
     ]
     return [_file(what, path, secret=secret) for what, path, secret in named if path is not None]

@@ -14,10 +14,3 @@ def not_built(value: str) -> AfterValidator:
         return given
 
     return AfterValidator(refuse)
-
-
-def stays_empty(value: str) -> str:
-    """Refuses any value for a key of the admin API."""
-    if value:
-        raise ValueError("the admin API is not built yet; leave it empty")
-    return value

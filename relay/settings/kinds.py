@@ -168,8 +168,11 @@ def parse_optional_path(value: object) -> Path | None:
 
 def parse_url(value: object) -> str:
     """An `http(s)` base URL without its trailing slash, user, query and fragment."""
+    return _url(value, 'write TFE\'s SCIM base URL, for example "https://tfe.example.com/scim/v2"')
+
+
+def _url(value: object, wanted: str) -> str:
     parts = urlsplit(value) if isinstance(value, str) else None
-    wanted = 'write TFE\'s SCIM base URL, for example "https://tfe.example.com/scim/v2"'
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
         raise ValueError(f"not a URL; {wanted}")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -177,6 +180,13 @@ def parse_url(value: object) -> str:
     if parts.scheme == "http" and not Address(host=parts.hostname).private:
         raise ValueError("the token would travel in clear text; write https://")
     return str(value).rstrip("/")
+
+
+def parse_optional_url(value: object) -> str:
+    """A base URL as `parse_url` takes it, or the empty string."""
+    if value == "":
+        return ""
+    return _url(value, 'write TFE\'s address, for example "https://tfe.example.com"')
 
 
 def parse_public_url(value: object) -> str:
@@ -222,6 +232,7 @@ ListenAddress = Annotated[Address, BeforeValidator(parse_address)]
 OptionalAddress = Annotated[Address | None, BeforeValidator(parse_optional_address)]
 OptionalPath = Annotated[Path | None, BeforeValidator(parse_optional_path)]
 BaseUrl = Annotated[str, BeforeValidator(parse_url)]
+OptionalUrl = Annotated[str, BeforeValidator(parse_optional_url)]
 PublicUrl = Annotated[str, BeforeValidator(parse_public_url)]
 TokenHashes = Annotated[tuple[str, ...], BeforeValidator(parse_hashes)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(parse_secret)]

@@ -8,10 +8,10 @@ generated from them (`relay.settings.pages`).
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from relay.settings.absent import not_built, stays_empty
+from relay.settings.absent import not_built
 from relay.settings.base import ENV_PREFIX, Section, contradiction, key
 from relay.settings.kinds import (
     BaseUrl,
@@ -20,14 +20,17 @@ from relay.settings.kinds import (
     OptionalAddress,
     OptionalPath,
     OptionalSecret,
+    OptionalUrl,
 )
 from relay.settings.serving import Connection, Listen
+
+_TFE = "https://tfe.example.com"
 
 
 class Target(Section):
     """Terraform Enterprise."""
 
-    url: BaseUrl = key(..., "SCIM base URL.", "https://tfe.example.com/scim/v2")
+    url: BaseUrl = key(..., "SCIM base URL.", f"{_TFE}/scim/v2")
     token_file: OptionalPath = key(
         "",
         "File with the SCIM token, read again when it changes; `credential:NAME` for systemd's.",
@@ -69,10 +72,26 @@ class Target(Section):
 
 
 class AdminApi(Section):
-    """TFE's admin API. Not built yet: both keys must stay empty."""
+    """TFE's admin API, read only: tells holds apart, warns of tokens' ends, sees team links.
 
-    url: Annotated[str, AfterValidator(stays_empty)] = key("", "Not built yet.")
-    token_file: Annotated[str, AfterValidator(stays_empty)] = key("", "Not built yet.")
+    Optional: without it the relay infers what it can.
+    """
+
+    url: OptionalUrl = key(
+        "", "Address of TFE; empty: not used. TFE's own answers 404 to who may not.", _TFE
+    )
+    token_file: OptionalPath = key(
+        "",
+        "File with a site administrator's token, never a SCIM token, read again when it changes.",
+        "/run/secrets/tfe-admin-token",
+    )
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if bool(self.url) != (self.token_file is not None):
+            absent = "token_file" if self.url else "url"
+            raise contradiction((absent, "missing; admin_api.url and token_file go together"))
+        return self
 
 
 class Store(Section):

@@ -40,6 +40,8 @@ IMPORT_PROGRESSED: Final = "import.progressed"
 IMPORT_COMPLETED: Final = "import.completed"
 DRIFT_FOUND: Final = "drift.found"
 RECONCILED: Final = "reconcile.completed"
+SITE_TROUBLE: Final = "site.trouble"
+SITE_MENDED: Final = "site.mended"
 
 # Faults of ours
 UNEXPECTED_ERROR: Final = "error.unexpected"
@@ -139,6 +141,12 @@ FIELDS: Final[dict[str, Event]] = {
         "Everything was compared with the target.",
         ("checked", "differences", "took_s"),
     ),
+    SITE_TROUBLE: Event(
+        "warning",
+        "TFE's admin API shows something an operator should know; an error if it is urgent.",
+        ("what", "cause", "cure"),
+    ),
+    SITE_MENDED: Event("info", "It shows that no more.", ("what", "subject")),
     UNEXPECTED_ERROR: Event(
         "error", "A fault of the relay itself; please report it.", ("where", "exception")
     ),

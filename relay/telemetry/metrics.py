@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from relay import __version__
+from relay.telemetry.site_metrics import SiteMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,10 +40,7 @@ _MIRRORED: Final = {
         "oldest_pending_age_seconds",
         "Age of the oldest pending change; 0 if there is none.",
     ),
-    "held_effects": (
-        "held_effects",
-        "Effects of changes that the guard holds until an operator decides.",
-    ),
+    "held_effects": ("held_effects", "Effects that the guard holds until an operator decides."),
     "store_db_bytes": ("store_db_bytes", "Size of the database."),
     "store_wal_bytes": ("store_wal_bytes", "Size of the write-ahead log."),
     "store_free_bytes": ("store_free_bytes", "Free space on the database's filesystem."),
@@ -239,7 +237,7 @@ class StoreMetrics:
 
 
 class Metrics:
-    """All of them, by who reports: `front`, `target`, `delivery`, `store`, and snapshots."""
+    """All of them, by who reports: `front`, `target`, `delivery`, `store`, `site`; snapshots."""
 
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
@@ -252,6 +250,7 @@ class Metrics:
         self.target: Final = TargetMetrics(self.registry)
         self.delivery: Final = DeliveryMetrics(self.registry)
         self.store: Final = StoreMetrics(self.registry)
+        self.site: Final = SiteMetrics(self.registry, PREFIX)
         self._queue = self._gauge("queue_changes", "Changes that are not settled.", "state")
         self._hold = self._gauge("hold_active", "1 while the hold stands.", "hold")
         self._gauges: Final = {

@@ -45,7 +45,7 @@ class Transport(Protocol):
     """What sends one request: an open TargetClient of `admin_endpoint`, or memory."""
 
     async def send(
-        self, request: Sendable, attempt_id: str, query: Mapping[str, str] | None = None
+        self, request: Sendable, attempt_id: str, *, query: Mapping[str, str] | None = None
     ) -> Answered:
         """Send once; the answer, whatever its status. Raises NotSent or MaybeSent."""
         ...

@@ -1,0 +1,102 @@
+"""What the admin API last told, as one value: what `status` shows and the findings are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from relay.target.admin import AdminFailed, ScimSettings, ScimToken, Team, User
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Which TFE answers.
+
+    Attributes:
+        version: what `X-TFE-Version` says.
+        before: what it said before that, or None.
+        since: when it first said so, in seconds since the epoch.
+    """
+
+    version: str
+    before: str | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedTeam:
+    """A team that follows a group.
+
+    Attributes:
+        team: as TFE shows it; its link is never None.
+        organization: whose it is.
+        roster_at: when TFE last took a change of that group's roster from us; None for never.
+    """
+
+    team: Team
+    organization: str
+    roster_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """TFE's users, as far as SCIM and its ways out concern them.
+
+    Attributes:
+        managed: how many SCIM manages.
+        updated: when SCIM last changed one of them, or None.
+        recovery: site administrators whom SCIM does not manage and who may sign in.
+    """
+
+    managed: int
+    updated: float | None
+    recovery: tuple[User, ...]
+
+
+def people_of(users: Sequence[User]) -> People:
+    """What matters of TFE's users."""
+    managed = [user for user in users if user.scim_managed]
+    changed = [user.scim_updated for user in managed if user.scim_updated is not None]
+    recovery = [
+        user for user in users if user.is_admin and not user.is_suspended and not user.scim_managed
+    ]
+    return People(len(managed), max(changed, default=None), tuple(recovery))
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the guard protects of what TFE shows.
+
+    Attributes:
+        site_admin_group: the group whose members are site administrators.
+        recovery: usernames of recovery accounts.
+    """
+
+    site_admin_group: bool = False
+    recovery: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """TFE's own side; None for what was not read yet.
+
+    Attributes:
+        settings: SCIM's switches.
+        release: TFE's version.
+        tokens: the SCIM tokens that are live.
+        teams: those that follow a group.
+        people: users.
+        protection: what of it the guard protects.
+        failed: why the admin API did not tell lately, by what was asked.
+    """
+
+    settings: ScimSettings | None = None
+    release: Release | None = None
+    tokens: tuple[ScimToken, ...] | None = None
+    teams: tuple[LinkedTeam, ...] | None = None
+    people: People | None = None
+    protection: Protection = Protection()
+    failed: tuple[AdminFailed, ...] = ()
