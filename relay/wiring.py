@@ -94,6 +94,7 @@ def store_settings(settings: Settings) -> StoreSettings:
         missing_address=settings.users.missing_address,
         max_pending=settings.store.max_pending,
         patience=patience_of(settings),
+        flatten=settings.groups.nested == "flatten",
     )
     return StoreSettings(settings.store.path, rules, guard=guard_policy(settings))
 

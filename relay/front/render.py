@@ -26,7 +26,7 @@ def whole(resource: Resource, base_url: str) -> JsonObject:
 def _body(resource: Resource, base_url: str, *, displays: bool) -> JsonObject:
     members = None
     if resource.members is not None:
-        members = [(member.id, member.display) for member in resource.members]
+        members = [(member.id, member.display, member.kind) for member in resource.members]
     return resource_body(
         resource.kind,
         resource.public_id,

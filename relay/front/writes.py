@@ -71,7 +71,7 @@ class Writes:
             verb=write.verb.value,
             kind=write.kind.value,
             resource=None if accepted.resource is None else accepted.resource.public_id,
-            dropped=list(write.dropped),
+            dropped=[*write.dropped, *accepted.left_out],
         )
         if not accepted.wait:
             return await self._told(asked, write, accepted, None)

@@ -27,7 +27,7 @@ def resource_body(
     created: float,
     modified: float,
     base_url: str,
-    members: Sequence[tuple[str, str]] | None,
+    members: Sequence[tuple[str, str, Kind]] | None,
     *,
     displays: bool = False,
 ) -> JsonObject:
@@ -40,13 +40,14 @@ def resource_body(
         created: seconds since the epoch.
         modified: seconds since the epoch.
         base_url: of the SCIM root, without a trailing slash.
-        members: `(public id, userName)` of each member; None leaves the roster out.
+        members: public id, name and kind of each member; None leaves the roster out.
         displays: each member carries its `display`, which is returned on request only.
     """
     body: JsonObject = {"schemas": shadow.get("schemas"), "id": public_id, **shadow}
     if members is not None and kind is Kind.GROUP:
         body["members"] = [
-            _member(member, display if displays else None, base_url) for member, display in members
+            _member(kind, member, display if displays else None, base_url)
+            for member, display, kind in members
         ]
     created_at = timestamp(created)
     body["meta"] = {
@@ -58,11 +59,11 @@ def resource_body(
     return body
 
 
-def _member(public_id: str, display: str | None, base_url: str) -> JsonObject:
+def _member(kind: Kind, public_id: str, display: str | None, base_url: str) -> JsonObject:
     body: JsonObject = {
         "value": public_id,
-        "$ref": f"{base_url}/Users/{public_id}",
-        "type": "User",
+        "$ref": f"{base_url}/{kind.plural}/{public_id}",
+        "type": kind.value,
     }
     if display is not None:
         body["display"] = display

@@ -162,6 +162,11 @@ class Users(Section):
 class Groups(Section):
     """What becomes of a group that TFE would not take."""
 
+    nested: Literal["drop", "flatten"] = key(
+        "drop",
+        "A group that is a member of a group: `drop` leaves it out and says so in the log;"
+        " `flatten` has its members in TFE's group instead, and keeps that up.",
+    )
     oversize: Annotated[Literal["refuse", "overflow"], not_built("overflow")] = key(
         "refuse", "`refuse`: 413 past TFE's 1,000 members. `overflow` is not built yet and refused."
     )

@@ -16,6 +16,7 @@ from relay.store import (
     creating,
     incoming,
     naming,
+    nesting,
     removing,
     rosters,
     rows,
@@ -43,11 +44,8 @@ def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
         return creating.create(tx, request, rules)
     before = _existing(tx, request)
     if request.write.verb is Verb.DELETE:
-        change = incoming.insert_change(tx, request, before.id, {"exists": False})
-        removing.remove(tx, before, change)
-    else:
-        change = _update(tx, request, before, rules)
-    return incoming.finish(tx, request, change, before.id, rules, before)
+        return _delete(tx, request, before, rules)
+    return _update(tx, request, before, rules)
 
 
 def _existing(tx: Transaction, request: Accepting) -> ResourceRow:
@@ -62,8 +60,46 @@ def _existing(tx: Transaction, request: Accepting) -> ResourceRow:
     return resource
 
 
-def _update(tx: Transaction, request: Accepting, resource: ResourceRow, rules: AcceptRules) -> int:
-    """Apply a PUT or PATCH to desired; the change's id."""
+def _delete(
+    tx: Transaction, request: Accepting, before: ResourceRow, rules: AcceptRules
+) -> Accepted:
+    reach = nesting.reach(tx, before.id)
+    change = incoming.insert_change(tx, request, before.id, {"exists": False})
+    removing.remove(tx, before, change)
+    accepted = incoming.finish(tx, request, change, before.id, rules, before)
+    nesting.follow(tx, reach, request.connection)
+    return accepted
+
+
+def _update(
+    tx: Transaction, request: Accepting, resource: ResourceRow, rules: AcceptRules
+) -> Accepted:
+    """Apply a PUT or PATCH to desired, roster last."""
+    write = request.write
+    asked = rosters.net(tx, resource.id, write.members, flatten=rules.flatten)
+    members = nesting.own(tx, resource.id, asked)
+    change = _update_fields(tx, request, resource, rules, members.wanted)
+    size = writing.write_members(tx, resource, members.wanted, change, rules.profile.max_members)
+    if members.wanted:
+        tx.run(
+            "UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, resource.id)
+        )
+    nesting.mark(tx, resource.id, members.via)
+    accepted = incoming.finish(tx, request, change, resource.id, rules, resource)
+    if members.users:
+        reach = nesting.reach(tx, resource.id, members.users)
+        nesting.follow(tx, reach, request.connection, rules.profile.max_members)
+    return incoming.leave_out(tx, request, accepted, asked.left_out)
+
+
+def _update_fields(
+    tx: Transaction,
+    request: Accepting,
+    resource: ResourceRow,
+    rules: AcceptRules,
+    wanted: dict[int, bool],
+) -> int:
+    """Apply what a PUT or PATCH writes to the resource itself; the change's id."""
     write = request.write
     old_shadow = from_json(resource.shadow)
     new_shadow = shadows.apply(write, old_shadow)
@@ -71,7 +107,6 @@ def _update(tx: Transaction, request: Accepting, resource: ResourceRow, rules: A
     new = shadows.project(write.kind, new_shadow, old, rules.missing_address)
     if new.name.casefold() != resource.name_key:
         naming.refuse_taken_name(tx, write.kind, new.name, resource.id, rules.profile)
-    wanted, _ = rosters.net(tx, resource.id, write.members)
     written = differing(old, new) | writing.asserted(tx, write, resource, new)
     writing.refuse_known_refusal(tx, resource, written, new)
     change = incoming.insert_change(
@@ -85,9 +120,4 @@ def _update(tx: Transaction, request: Accepting, resource: ResourceRow, rules: A
     for field in written:
         rows.set_desired(tx, resource.id, field, getattr(new, field))
         writing.write_field(tx, resource, field, change, (old, new, old_shadow))
-    size = writing.write_members(tx, resource, wanted, change, rules.profile)
-    if wanted:
-        tx.run(
-            "UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, resource.id)
-        )
     return change

@@ -37,7 +37,7 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     if resource.type is Kind.GROUP and found.members is not None:
         _confirm_roster(tx, resource, found.members)
     answering.by_target(tx, row, effects.settle_changes(tx, row), created=not before.c_exists)
-    guard.review_losses(tx, resource, _connection_of(tx, resource.last_change))
+    guard.review_losses(tx, resource, connection_of(tx, resource.last_change))
     if not before.c_exists:
         joining.join(tx, row)
     wake_names(tx, row)
@@ -45,7 +45,7 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     return True
 
 
-def _connection_of(tx: Transaction, change: int) -> str:
+def connection_of(tx: Transaction, change: int) -> str:
     """Who is charged for what follows from an adoption (K4)."""
     found: str | None = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
     return found or "relay"

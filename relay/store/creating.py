@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from relay.errors import ParkedBefore
 from relay.rules import shadow as shadows
 from relay.rules.effects import Key
-from relay.rules.types import Field, Fields, JsonObject, Kind, Write
-from relay.store import effects, incoming, naming, rosters, rows, writing
+from relay.rules.types import Field, Fields, JsonObject, Kind
+from relay.store import effects, incoming, naming, nesting, rosters, rows, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted
 from relay.store.transaction import Transaction, from_json, to_json
@@ -37,18 +37,27 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     parked = _parked(tx, write.kind, fields)
     if parked is not None:
         _refuse_once(tx, parked, digest)
-    row, _public_id = (
-        _insert(tx, request, fields, shadow)
-        if parked is None
-        else _revive(tx, parked, fields, shadow)
-    )
-    change = _insert_change(tx, request, row, fields, digest, revives=parked is not None)
+    # Groups above one that TFE refused to create held on to whom it stood for.
+    before = None if parked is None else nesting.reach(tx, parked.id)
+    if parked is None:
+        row = _insert(tx, request, fields, shadow)
+    else:
+        row = _revive(tx, parked, fields, shadow)
+    asked = rosters.net(tx, row, write.members, flatten=rules.flatten)
+    members = nesting.own(tx, row, asked)
+    writes = _writes(fields, members.wanted, revives=parked is not None)
+    change = incoming.insert_change(tx, request, row, writes, digest)
     effects.write(tx, row, Key.EXISTS, change, base=None, revokes=False)
-    wanted, _ = rosters.net(tx, row, write.members)
-    if wanted:
-        size = writing.write_members(tx, rows.by_row(tx, row), wanted, change, rules.profile)
+    most = rules.profile.max_members
+    if members.wanted:
+        size = writing.write_members(tx, rows.by_row(tx, row), members.wanted, change, most)
         tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, row))
-    return incoming.finish(tx, request, change, row, rules)
+        nesting.mark(tx, row, members.via)
+    accepted = incoming.finish(tx, request, change, row, rules)
+    if before is not None:
+        reach = nesting.reach(tx, row, before.users | members.users)
+        nesting.follow(tx, reach, request.connection, most)
+    return incoming.leave_out(tx, request, accepted, asked.left_out)
 
 
 def _unanswered_twin(
@@ -106,9 +115,7 @@ def why_parked(tx: Transaction, resource: ResourceRow) -> str:
     return f"Terraform Enterprise refused to create this {resource.kind}{said}; POST it again"
 
 
-def _insert(
-    tx: Transaction, request: Accepting, fields: Fields, shadow: JsonObject
-) -> tuple[int, str]:
+def _insert(tx: Transaction, request: Accepting, fields: Fields, shadow: JsonObject) -> int:
     public_id = tx.new_id()
     row = tx.insert(
         "INSERT INTO resource (kind, public_id, state, origin, name, name_key, external_id, active,"
@@ -128,39 +135,29 @@ def _insert(
         ),
     )
     tx.run("INSERT INTO alias (id, resource) VALUES (?, ?)", (public_id, row))
-    return row, public_id
+    return row
 
 
-def _revive(
-    tx: Transaction, parked: ResourceRow, fields: Fields, shadow: JsonObject
-) -> tuple[int, str]:
+def _revive(tx: Transaction, parked: ResourceRow, fields: Fields, shadow: JsonObject) -> int:
     """Let a new POST take a parked creation's place under its id (S5)."""
     tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (parked.id,))
     tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (parked.id,))
+    tx.run("DELETE FROM nest WHERE parent = ?", (parked.id,))
     tx.run(
         "UPDATE resource SET size = 0, state = 'live', shadow = ?, modified = ? WHERE id = ?",
         (to_json(shadow), tx.now, parked.id),
     )
     for field in Field:
         rows.set_desired(tx, parked.id, field, getattr(fields, field))
-    return parked.id, parked.public_id
+    return parked.id
 
 
-def _insert_change(
-    tx: Transaction, request: Accepting, row: int, fields: Fields, digest: str, *, revives: bool
-) -> int:
+def _writes(fields: Fields, wanted: dict[int, bool], *, revives: bool) -> dict[str, object]:
+    """A creation's own values, by key."""
     writes: dict[str, object] = {
         "exists": True,
         "f": {field.value: getattr(fields, field) for field in Field},
     }
     if revives:
         writes["revives"] = True
-    users = _members_of(tx, request.write)
-    if users:
-        writes["+"] = users
-    return incoming.insert_change(tx, request, row, writes, digest)
-
-
-def _members_of(tx: Transaction, write: Write) -> list[int]:
-    wanted, _ = rosters.net(tx, 0, write.members)
-    return [user for user, want in wanted.items() if want]
+    return writes | writing.membership_writes({user: True for user in wanted if wanted[user]})

@@ -17,6 +17,7 @@ from relay.store import (
     effects,
     lanes,
     merging,
+    nesting,
     parking,
     removing,
     returning,
@@ -65,7 +66,15 @@ def _forget(tx: Transaction, resource: ResourceRow, change: int, writes: dict[st
         (resource.id, change),
     )
     if resource.state == rows.PARKED and writes.get("exists"):
-        removing.gone(tx, resource)
+        _gone(tx, resource)
+
+
+def _gone(tx: Transaction, resource: ResourceRow) -> None:
+    """A resource that TFE never had is no more; nor is it in any group above it."""
+    reach = nesting.reach(tx, resource.id)
+    connection = tx.value("SELECT connection FROM change WHERE id = ?", (resource.last_change,))
+    removing.gone(tx, resource)
+    nesting.follow(tx, reach, connection or "relay")
 
 
 def _undo(
@@ -114,7 +123,7 @@ def _undo_creation(tx: Transaction, resource: ResourceRow, change: int, refusal:
     if existence.unknown:
         raise Refused(409, f"change {change} may have reached TFE; its look-up must come first")
     parking.park_creation(tx, resource, refusal, ChangeState.DROPPED)
-    removing.gone(tx, rows.by_row(tx, resource.id))
+    _gone(tx, rows.by_row(tx, resource.id))
     lanes.renew(tx, rows.by_row(tx, resource.id))
 
 

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from relay.errors import AlreadyRunning, StoreRefused
 from relay.store import identity
-from relay.store.schema import migrations
+from relay.store.migrations import migrations
 
 if TYPE_CHECKING:
     from relay.store.identity import Identity

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from sqlite_utils import Database
 
 from relay.errors import StoreRefused
-from relay.store.schema import APPLICATION_ID, migrations
+from relay.store.migrations import migrations
+from relay.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
     from pathlib import Path

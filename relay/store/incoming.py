@@ -7,7 +7,7 @@ lane is refreshed, and it is decided who answers.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,6 +18,8 @@ from relay.store.records import Accepted, ChangeState
 from relay.store.transaction import Transaction, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from relay.rules.contract import TargetProfile
     from relay.rules.types import Write
     from relay.store.rows import ResourceRow
@@ -32,12 +34,14 @@ class AcceptRules:
         missing_address: policy for a user without an address (`relay.rules.shadow.project`).
         max_pending: changes that may be pending; more are answered 503, none is dropped (A8).
         patience: lanes that may be ahead of a client who waits for TFE's own answer (A3).
+        flatten: a nested group stands for its members (`[groups] nested`).
     """
 
     profile: TargetProfile
     missing_address: str
     max_pending: int
     patience: int
+    flatten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def insert_change(
     resource: int,
     writes: dict[str, object],
     digest: str | None = None,
+    why: str | None = None,
 ) -> int:
     """Insert the change's row and count it; its id is never used again."""
     change = tx.insert(
@@ -76,7 +81,7 @@ def insert_change(
     )
     tx.count("accepted", ChangeState.PENDING.value)
     tx.run("UPDATE resource SET last_change = ? WHERE id = ?", (change, resource))
-    tx.audit("accepted", request.connection, change=change, resource=resource)
+    tx.audit("accepted", request.connection, change=change, resource=resource, detail=why)
     tx.outbox.counted.append(("changes", "accepted"))
     return change
 
@@ -95,14 +100,13 @@ def finish(
     before: ResourceRow | None = None,
 ) -> Accepted:
     """Have the guard look, refresh the lane, and decide who answers: directory or TFE (A2, A3)."""
-    resource = rows.by_row(tx, row)
-    pending = True
     if before is None:
-        held = guard.review_creation(tx, resource, change)
+        resource = rows.by_row(tx, row)
+        pending, held = True, guard.review_creation(tx, resource, change)
+        alone = lanes.touch(tx, resource, change)
     else:
-        pending = _is_pending(tx, row, change)
-        held = guard.review(tx, before, resource, change, request)
-    alone = lanes.touch(tx, resource, change)
+        pending, held, alone = enter_lane(tx, request, change, before)
+        resource = rows.by_row(tx, row)
     soon = request.patient and alone and not held and _soon(tx, rules.patience)
     wait = pending and (request.strict or soon)
     if wait:
@@ -115,6 +119,20 @@ def finish(
     return Accepted(change, view, wait=wait)
 
 
+def enter_lane(
+    tx: Transaction, request: Accepting, change: int, before: ResourceRow
+) -> tuple[bool, bool, bool]:
+    """Have the guard look at an update, and put it in its lane.
+
+    Returns:
+        Whether TFE has to be told, whether the guard holds any of it, whether its lane was empty.
+    """
+    pending = _is_pending(tx, before.id, change)
+    resource = rows.by_row(tx, before.id)
+    held = guard.review(tx, before, resource, change, request)
+    return pending, held, lanes.touch(tx, resource, change)
+
+
 def _is_pending(tx: Transaction, row: int, change: int) -> bool:
     """Whether TFE has to be told anything for this change; if not, it is delivered (A4)."""
     if tx.value("SELECT state FROM change WHERE id = ?", (change,)) != ChangeState.PENDING.value:
@@ -123,6 +141,17 @@ def _is_pending(tx: Transaction, row: int, change: int) -> bool:
         return True
     effects.deliver(tx, [change])
     return False
+
+
+def leave_out(
+    tx: Transaction, request: Accepting, accepted: Accepted, groups: Sequence[str]
+) -> Accepted:
+    """Report groups that were to be members and are left out (G26)."""
+    if not groups:
+        return accepted
+    detail = ", ".join(groups)
+    tx.audit("nested group left out", request.connection, change=accepted.change, detail=detail)
+    return replace(accepted, left_out=tuple(groups))
 
 
 def _soon(tx: Transaction, patience: int) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules.effects import Key
 from relay.rules.types import Kind
-from relay.store import adopting, effects, joining, lanes, parking, rows
+from relay.store import adopting, effects, joining, lanes, nesting, parking, rows
 from relay.store.parking import Refusal
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def keep(tx: Transaction, deleted: ResourceRow) -> None:
         _keep_beside(tx, deleted, successor)
     else:
         _merge(tx, deleted, successor)
+    connection = adopting.connection_of(tx, deleted.last_change)
+    nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
     if in_doubt:
         row = deleted.id if successor is None or successor.c_exists else successor.id
         tx.run(
@@ -78,6 +80,7 @@ def _merge(tx: Transaction, old: ResourceRow, new: ResourceRow) -> None:
     tx.run("DELETE FROM verification WHERE resource = ?", (old.id,))
     rows.set_absent(tx, old.id)
     tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (old.id,))
+    tx.run("DELETE FROM nest WHERE parent = ?1 OR child = ?1", (old.id,))
     effects.settle_changes(tx, old.id)
     effects.close(tx, new.id, Key.EXISTS)
     _compare(tx, rows.by_row(tx, new.id))

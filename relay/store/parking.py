@@ -236,6 +236,7 @@ def _undo_creation(
         return
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))
+    tx.run("DELETE FROM nest WHERE parent = ?", (resource.id,))
     tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (resource.id,))
 
 

@@ -26,8 +26,9 @@ LOOKUP: Final = {
     "displayName": "name_key = ?",
     "externalId": "external_id = ?",
     "emails.value": "email = ?",
-    "members.value": "id IN (SELECT m.group_id FROM alias a JOIN member m ON m.user_id = a.resource"
-    " WHERE a.id = ? AND m.desired = 1)",
+    "members.value": "id IN (SELECT holder FROM (SELECT group_id AS holder, user_id AS member"
+    " FROM member WHERE desired = 1 AND via = 0 UNION ALL SELECT parent, child FROM nest)"
+    " WHERE member = (SELECT resource FROM alias WHERE id = ?))",
 }
 FOLDED: Final = frozenset({"userName", "displayName"})
 NAME_KEYS: Final = {Kind.USER: "userName", Kind.GROUP: "displayName"}
@@ -75,13 +76,21 @@ def _resource(connection: Connection, kind: Kind, row: Any, *, members: bool) ->
 
 
 def _members(connection: Connection, group: int) -> tuple[Member, ...]:
-    return tuple(
-        Member(identifier, name)
-        for identifier, name in connection.execute(
-            "SELECT u.public_id, u.name FROM member m JOIN resource u ON u.id = m.user_id"
-            " WHERE m.group_id = ? AND m.desired = 1 AND u.state = 'live' ORDER BY m.user_id",
-            (group,),
-        )
+    """Whom the IdP put in a group: users, then nested groups, not those who come with them."""
+    users = connection.execute(
+        "SELECT u.public_id, u.name FROM member m JOIN resource u ON u.id = m.user_id"
+        " WHERE m.group_id = ? AND m.desired = 1 AND m.via = 0 AND u.state = 'live'"
+        " ORDER BY m.user_id",
+        (group,),
+    )
+    groups = connection.execute(
+        "SELECT g.public_id, g.name FROM nest n JOIN resource g ON g.id = n.child"
+        " WHERE n.parent = ? AND g.state = 'live' ORDER BY n.child",
+        (group,),
+    )
+    return (
+        *(Member(identifier, name) for identifier, name in users),
+        *(Member(identifier, name, Kind.GROUP) for identifier, name in groups),
     )
 
 

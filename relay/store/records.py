@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from relay.rules.types import Kind
+
 if TYPE_CHECKING:
-    from relay.rules.types import JsonObject, Kind
+    from relay.rules.types import JsonObject
 
 SHORT_ROSTER: Final = 100
 """A roster of at most so many members is part of a settlement, and of the answer to a PATCH."""
@@ -25,10 +27,11 @@ class ChangeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of a roster as the IdP sees it: the user's public id and `userName`."""
+    """One member of a roster as the IdP sees it: public id, name, and whether it is a group."""
 
     id: str
     display: str
+    kind: Kind = Kind.USER
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,14 @@ class Accepted:
         resource: as the IdP may be told now; None after a DELETE.
         repeat: this was a POST already accepted (semantics A1): answer 201 with the same id.
         wait: TFE may answer soon; `Store.settlement` waits for it. False: answer at once.
+        left_out: ids of groups that were to be members and are not (G26).
     """
 
     change: int
     resource: Resource | None
     repeat: bool = False
     wait: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

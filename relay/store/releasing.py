@@ -158,7 +158,8 @@ def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
         return
     for key in keys:
         effect = effects.find(tx, row, key)
-        assert effect is not None, "it is held"
+        if effect is None:
+            continue  # what was rejected before it in a nested group has dissolved it
         tx.run(
             "UPDATE effect SET state = 'open', held_by = NULL, held_at = NULL, revokes = 0"
             " WHERE resource = ? AND key = ?",

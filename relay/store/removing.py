@@ -39,6 +39,7 @@ def gone(tx: Transaction, resource: ResourceRow) -> None:
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("DELETE FROM verification WHERE resource = ?", (resource.id,))
     tx.run("DELETE FROM member WHERE group_id = ?", (resource.id,))
+    tx.run("DELETE FROM nest WHERE parent = ?1 OR child = ?1", (resource.id,))
     effects.settle_changes(tx, resource.id)
     if resource.type is Kind.USER:
         _leave_groups(tx, resource.id)

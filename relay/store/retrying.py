@@ -17,6 +17,7 @@ from relay.store import (
     guard,
     lanes,
     naming,
+    nesting,
     rosters,
     rows,
     writing,
@@ -106,6 +107,7 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
             _edit_again(tx, resource, change, writes, before)
         before = before | writes.get("f", {})
         _join_again(tx, resource, change, writes)
+    _join_again(tx, resource, first, {"+": nesting.inherited(tx, resource.id)})
     lanes.touch(tx, rows.by_row(tx, resource.id), first)
     return [change for change, _ in again]
 
@@ -147,9 +149,10 @@ def _write_again(
     wanted = {user: True for user in writes.get("+", ()) if user in mine}
     wanted |= {user: False for user in writes.get("-", ()) if user in mine}
     if wanted:
-        size = writing.write_members(tx, resource, wanted, change, profile)
+        size = writing.write_members(tx, resource, wanted, change, profile.max_members)
         tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, resource.id))
     connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    nesting.follow(tx, nesting.reach(tx, resource.id, wanted), connection)
     guard.review_losses(tx, rows.by_row(tx, resource.id), connection)
     lanes.touch(tx, rows.by_row(tx, resource.id), change)
     effects.settle_changes(tx, resource.id)

@@ -9,7 +9,7 @@ from relay.rules.effects import (
     Key,
     shadow_attribute,
 )
-from relay.store import effects, rosters, rows
+from relay.store import effects, nesting, rosters, rows
 from relay.store.claims import UNKNOWN
 from relay.store.transaction import Transaction, from_json, to_json
 
@@ -44,6 +44,9 @@ def return_to(
             "UPDATE effect SET last = ?, slice = 0 WHERE resource = ? AND key = ?",
             (earlier[0] if earlier else effect.first, resource.id, effect.key),
         )
+    if effect.key > 0:
+        connection = tx.value("SELECT connection FROM change WHERE id = ?", (effect.last,))
+        nesting.follow(tx, nesting.reach(tx, resource.id, [effect.key]), connection or "relay")
     return there
 
 

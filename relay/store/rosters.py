@@ -1,12 +1,14 @@
 """Memberships as rows: what a write does to a group's roster, key by key.
 
 Adding one member touches one row, whatever the group's size. Ids that no resource ever had are a
-404 (contract: `members[].value` must be existing SCIM user ids); a group as a member is dropped and
-reported (G26); removing a non-member succeeds.
+404 (contract: `members[].value` must be existing SCIM user ids); a group as a member is left out
+and reported (G26), or stands for its members (`relay.store.nesting`); removing a non-member
+succeeds.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import NotKnown
@@ -22,20 +24,35 @@ CHUNK: Final = 500
 """Ids in one look-up; SQLite takes more, its statement cache would not."""
 
 
-def resolve(tx: Transaction, edit: MemberEdit) -> tuple[list[int], list[str]]:
-    """The user rows an edit names, and the ids that were dropped because they are groups.
+@dataclass(slots=True)
+class Asked:
+    """What a write asks of a roster.
+
+    Attributes:
+        users: by row, whether each is to be named by the group.
+        groups: by row, whether each is to be nested in it.
+        left_out: ids that were to be added and are groups that cannot be nested.
+    """
+
+    users: dict[int, bool] = field(default_factory=dict)
+    groups: dict[int, bool] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def resolve(tx: Transaction, edit: MemberEdit) -> tuple[list[int], dict[str, tuple[int, bool]]]:
+    """The user rows an edit names; and of ids that are groups, the row and whether it is there.
 
     Raises:
         NotKnown: an id to add is no resource's, or its user was deleted.
     """
     users: list[int] = []
-    groups: list[str] = []
+    groups: dict[str, tuple[int, bool]] = {}
     unknown: list[str] = []
     found = _rows_of(tx, edit.ids)
     for identifier in edit.ids:
         row, kind, state = found.get(identifier, (0, "", GONE))
         if kind == Kind.GROUP.value:
-            groups.append(identifier)
+            groups[identifier] = (row, state not in (DELETED, GONE))
         elif state in (DELETED, GONE):
             unknown.append(identifier)
         else:
@@ -59,23 +76,37 @@ def _rows_of(tx: Transaction, ids: Sequence[str]) -> dict[str, tuple[int, str, s
     return found
 
 
-def net(
-    tx: Transaction, group: int, edits: Sequence[MemberEdit]
-) -> tuple[dict[int, bool], list[str]]:
-    """What the edits ask of each user they touch, in order, and the ids of dropped groups.
+def net(tx: Transaction, group: int, edits: Sequence[MemberEdit], *, flatten: bool) -> Asked:
+    """What the edits ask of each user and group they touch, in order.
 
     A whole roster touches everyone in it and everyone now desired.
+
+    Args:
+        tx: the transaction.
+        group: whose roster.
+        edits: the steps.
+        flatten: groups may be nested (`[groups] nested`).
     """
-    wanted: dict[int, bool] = {}
-    dropped: list[str] = []
+    asked = Asked()
     for edit in edits:
         users, groups = resolve(tx, edit)
-        dropped += groups
         if edit.op is MemberOp.REPLACE:
-            wanted = dict.fromkeys((user for user in wanted if wanted[user]), False)
-            wanted.update(dict.fromkeys(desired(tx, group), False))
-        wanted.update(dict.fromkeys(users, edit.op is not MemberOp.REMOVE))
-    return wanted, dropped
+            asked.users = dict.fromkeys((user for user in asked.users if asked.users[user]), False)
+            asked.users.update(dict.fromkeys(desired(tx, group), False))
+            asked.groups.update(dict.fromkeys(_nested(tx, group), False))
+        asked.users.update(dict.fromkeys(users, edit.op is not MemberOp.REMOVE))
+        for identifier, (row, there) in groups.items():
+            if edit.op is MemberOp.REMOVE:
+                asked.groups[row] = False
+            elif flatten and there and row != group:
+                asked.groups[row] = True
+            else:
+                asked.left_out.append(identifier)
+    return asked
+
+
+def _nested(tx: Transaction, group: int) -> list[int]:
+    return [child for (child,) in tx.all("SELECT child FROM nest WHERE parent = ?", (group,))]
 
 
 def desired(tx: Transaction, group: int) -> list[int]:

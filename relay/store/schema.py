@@ -1,23 +1,14 @@
-"""The tables, and how a database of an earlier release becomes one of this release.
+"""The tables as the first release has them; `relay.store.migrations` says what was added since.
 
 Lifecycle columns hold the words of `records.ChangeState` and `rules.effects.EffectState`.
-Additive for one minor release: the previous version opens the file and loses nothing.
 """
 
 from __future__ import annotations
 
-from sqlite3 import complete_statement
-from typing import TYPE_CHECKING, Final
-
-from sqlite_utils import Database, Migrations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final
 
 APPLICATION_ID: Final = 0x5C13_0E1A
 """Written into the file's header: another program's database is told from ours."""
-
-migrations = Migrations("scim-relay")
 
 TABLES: Final = """
 -- A User or Group: what the IdP was told (desired), and what TFE last acknowledged (c_*).
@@ -264,33 +255,3 @@ INSERT INTO counter VALUES
   ('accepted', 0), ('pending', 0), ('delivered', 0), ('refused', 0), ('parked', 0), ('dropped', 0),
   ('requests', 0);
 """
-
-
-def statements(script: str) -> Iterator[str]:
-    """Split a script: SQLite itself knows where a statement with a trigger's body ends."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-@migrations(name="0001_first")
-def first(db: Database) -> None:
-    """The schema of 0.1."""
-    for statement in statements(TABLES):
-        db.execute(statement)
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-@migrations(name="0002_drift")
-def drift(db: Database) -> None:
-    """What the last sweep found in TFE that it had not confirmed (relay.store.reconciling)."""
-    db.execute(
-        "CREATE TABLE drift (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, kind TEXT NOT NULL,"
-        " name TEXT NOT NULL, name_key TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL,"
-        " other_id TEXT, at REAL NOT NULL)"
-    )
-    db.execute("CREATE INDEX drift_resource ON drift (resource)")
-    db.execute("CREATE INDEX drift_name ON drift (what, name_key)")

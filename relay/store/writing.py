@@ -21,7 +21,8 @@ from relay.store.rows import PARKED
 from relay.store.transaction import Transaction, from_json, to_json
 
 if TYPE_CHECKING:
-    from relay.rules.contract import TargetProfile
+    from collections.abc import Mapping
+
     from relay.store.rows import ResourceRow
 
 STALE_S = 300.0
@@ -42,6 +43,12 @@ def writes_of(
         writes["s"] = {
             name: shadow.get(name) for name in (shadow_attribute(kind, field) for field in written)
         }
+    return writes | membership_writes(wanted)
+
+
+def membership_writes(wanted: Mapping[int, bool]) -> dict[str, object]:
+    """The part of a change's values that is memberships."""
+    writes: dict[str, object] = {}
     for sign, value in (("+", True), ("-", False)):
         users = [user for user, want in wanted.items() if want is value]
         if users:
@@ -127,20 +134,20 @@ def write_members(
     group: ResourceRow,
     wanted: dict[int, bool],
     change: int,
-    profile: TargetProfile,
+    most: int,
 ) -> int:
-    """Move the desired roster; the group's new size.
+    """Move the desired roster; the group's new size, which may be `most`.
 
     Raises:
         Refused: 413, the group would have more members than TFE takes.
     """
     states = {user: rosters.state(tx, group.id, user) for user in wanted}
     size = group.size + sum(want - states[user][0] for user, want in wanted.items())
-    if size > profile.max_members and size > group.size:
+    if size > most and size > group.size:
         raise Refused(
             413,
-            f"{group.name!r} would have {size} members; Terraform Enterprise takes"
-            f" {profile.max_members} in a group",
+            f"{group.name!r} would have {size} members; Terraform Enterprise takes {most} in a"
+            " group",
             "tooMany",
         )
     again = _removed_again(tx, group, [user for user, want in wanted.items() if not want])

@@ -308,11 +308,12 @@ async def lab_in(
     *,
     max_pending: int = 100_000,
     guard: GuardPolicy = OPEN_DOOR,
+    flatten: bool = False,
 ) -> AsyncIterator[Lab]:
     """A lab on a database in `folder`; give `tfe` and `clock` again to restart on the same file."""
     clock = clock or LabClock()
     tfe = tfe or Tfe(SimulatorSettings(limit=RateLimit(rate=0), keep_bodies=True), clock=clock)
-    rules = AcceptRules(TFE, "userName", max_pending, patience=3)
+    rules = AcceptRules(TFE, "userName", max_pending, patience=3, flatten=flatten)
     settings = StoreSettings(folder / "lab.db", rules, synchronous="OFF", guard=guard)
     store = Store(settings, clock, RandomIds(), Unobserved(), lambda _metric, _label: None)
     await store.start()

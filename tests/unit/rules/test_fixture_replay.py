@@ -79,7 +79,7 @@ class Directory:
                     0,
                     0,
                     "https://relay.example/scim/v2",
-                    [(m, m) for m in sorted(e.members)] if kind is Kind.GROUP else None,
+                    [(m, m, Kind.USER) for m in sorted(e.members)] if kind is Kind.GROUP else None,
                 )
             )
             for key, e in self.entries.items()

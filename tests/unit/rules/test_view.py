@@ -26,7 +26,13 @@ USER = resource_body(
     None,
 )
 GROUP = resource_body(
-    Kind.GROUP, "g1", {"schemas": [GROUP_SCHEMA], "displayName": "g"}, 0, 0, BASE, [("u1", "al")]
+    Kind.GROUP,
+    "g1",
+    {"schemas": [GROUP_SCHEMA], "displayName": "g"},
+    0,
+    0,
+    BASE,
+    [("u1", "al", Kind.USER)],
 )
 
 
@@ -49,9 +55,18 @@ def test_a_group_names_its_members():
 
 def test_a_member_s_display_is_its_user_s_name():
     shadow = {"schemas": [GROUP_SCHEMA]}
-    body = resource_body(Kind.GROUP, "g1", shadow, 0, 0, BASE, [("u1", "al")], displays=True)
+    body = resource_body(
+        Kind.GROUP, "g1", shadow, 0, 0, BASE, [("u1", "al", Kind.USER)], displays=True
+    )
 
     assert [member["display"] for member in body["members"]] == ["al"]
+
+
+def test_a_group_in_a_group_is_named_as_one():
+    members = [("g2", "inner", Kind.GROUP)]
+    body = resource_body(Kind.GROUP, "g1", {"schemas": [GROUP_SCHEMA]}, 0, 0, BASE, members)
+
+    assert body["members"] == [{"value": "g2", "$ref": f"{BASE}/Groups/g2", "type": "Group"}]
 
 
 def test_a_roster_that_was_not_asked_for_is_left_out():

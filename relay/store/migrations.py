@@ -1,0 +1,59 @@
+"""How a database of an earlier release becomes one of this release.
+
+Additive for one minor release: the previous version opens the file and loses nothing.
+"""
+
+from __future__ import annotations
+
+from sqlite3 import complete_statement
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database, Migrations
+
+from relay.store.schema import APPLICATION_ID, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+migrations = Migrations("scim-relay")
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script: SQLite itself knows where a statement with a trigger's body ends."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@migrations(name="0001_first")
+def first(db: Database) -> None:
+    """The schema of 0.1."""
+    for statement in statements(TABLES):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+@migrations(name="0002_drift")
+def drift(db: Database) -> None:
+    """What the last sweep found in TFE that it had not confirmed (relay.store.reconciling)."""
+    db.execute(
+        "CREATE TABLE drift (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, kind TEXT NOT NULL,"
+        " name TEXT NOT NULL, name_key TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL,"
+        " other_id TEXT, at REAL NOT NULL)"
+    )
+    db.execute("CREATE INDEX drift_resource ON drift (resource)")
+    db.execute("CREATE INDEX drift_name ON drift (what, name_key)")
+
+
+@migrations(name="0003_nest")
+def nest(db: Database) -> None:
+    """Groups in groups as the IdP wrote them, and who is a member through them only."""
+    db.execute(
+        "CREATE TABLE nest (parent INTEGER NOT NULL, child INTEGER NOT NULL,"
+        " PRIMARY KEY (parent, child)) WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX nest_child ON nest (child)")
+    db.execute("ALTER TABLE member ADD COLUMN via INTEGER NOT NULL DEFAULT 0")
