@@ -29,6 +29,7 @@ from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
 from relay.delivery.reconciler import Reconciler
 from relay.delivery.sender import Sender
+from relay.draining import Draining
 from relay.front.front import Front
 from relay.front.server import serve_front
 from relay.ops import systemd
@@ -121,13 +122,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         site = await stack.enter_async_context(watched)
         failed = asyncio.Event()
         await stack.enter_async_context(delivering(parts, failed, site))
-        metrics_port = await _ops(settings, parts, site, stack)
-        front = Front(
-            front_settings(settings),
-            store.directory,
-            DeliveryUpstream(parts.importer, parts.keeper),
-            metrics.front,
-        )
+        draining = await Draining.of(store)
+        metrics_port = await _ops(settings, parts, site, draining, stack)
+        upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
+        front = Front(front_settings(settings), store.directory, upstream, metrics.front)
         listening = await stack.enter_async_context(serve_front(front))
         yield Running(listening.port, metrics_port, store, metrics, parts, site, failed)
 
@@ -216,13 +214,18 @@ async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
 
 
 async def _ops(
-    settings: Settings, parts: Parts, site: SiteWatch | None, stack: AsyncExitStack
+    settings: Settings,
+    parts: Parts,
+    site: SiteWatch | None,
+    draining: Draining,
+    stack: AsyncExitStack,
 ) -> int:
-    parts.reporter.site = site
+    parts.reporter.site, parts.reporter.draining = site, draining
     orders = Orders(settings, parts.store, parts.keeper, parts.clock)
     rebuilding = Rebuilding(settings.target.url, parts.store, parts.keeper, parts.clock)
     comparing = Comparing(parts.store, parts.reconciler, parts.clock)
-    routes = parts.reporter.routes() | orders.routes() | comparing.routes() | rebuilding.routes()
+    routes = parts.reporter.routes() | orders.routes() | comparing.routes()
+    routes |= rebuilding.routes() | draining.routes()
     await stack.enter_async_context(serve_control(settings.control_socket, routes))
     if settings.metrics.address is None:
         return 0

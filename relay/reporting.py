@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from relay.clock import Clock
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
+    from relay.draining import Draining
     from relay.ops.control import Route
     from relay.pace import Pacer
     from relay.rules.types import Json, JsonObject
@@ -52,6 +53,8 @@ class Reporter:
         self._importer = importer
         self._keeper = keeper
         self._clock = clock
+        self.draining: Draining | None = None
+        """Tells whether writes are taken."""
         self.site: SiteWatch | None = None
         """Tells of TFE's own side; None without its admin API."""
 
@@ -66,6 +69,7 @@ class Reporter:
         """What the control socket answers."""
         return {
             "status": self._status,
+            "shape": self._shape,
             "changes/list": self._changes,
             "changes/show": self._change,
             "site": self._site,
@@ -113,9 +117,14 @@ class Reporter:
             "rate_configured": self._settings.target.rate,
             "import": "complete" if self._importer.complete else f"{self._progress():.0%}",
             "drift": dict[str, "Json"]((await self._store.comparison.sweep()).found),
+            "draining": None if self.draining is None else self.draining.reason,
             "disk_full": self._store.directory.full,
             "site": None if self.site is None else told(self.site, self._clock.wall()),
         }
+
+    async def _shape(self, _arguments: JsonObject, _actor: str) -> Json:
+        """What waits, by kind, cause and age."""
+        return list(await self._store.desk.shape())
 
     async def _site(self, _arguments: JsonObject, _actor: str) -> Json:
         """TFE's own side, read anew."""

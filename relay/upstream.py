@@ -10,18 +10,22 @@ from relay.store.holds import HoldName
 if TYPE_CHECKING:
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
+    from relay.draining import Draining
     from relay.rules.types import Kind
 
 
 class DeliveryUpstream:
     """The front's `Upstream`, answered by delivery's parts."""
 
-    def __init__(self, importer: Importer, keeper: Keeper) -> None:
+    def __init__(self, importer: Importer, keeper: Keeper, draining: Draining) -> None:
         self._importer = importer
         self._keeper = keeper
+        self._draining = draining
 
-    def gate(self) -> str | None:
-        """Why provisioning is 503 until TFE has accepted the token once, or None."""
+    def gate(self, *, writing: bool) -> str | None:
+        """Why provisioning is 503: no token was ever accepted, or writes are not taken; or None."""
+        if writing and self._draining.reason is not None:
+            return f"the relay takes no writes now: {self._draining.reason}"
         if self._importer.token_accepted:
             return None
         holds = "; ".join(f"{hold.name.value}: {hold.reason}" for hold in self._keeper.standing)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from relay.front.settings import Connection, FrontSettings
     from relay.rules.types import JsonObject
 
+_READING = frozenset({"GET", "HEAD"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _REASONS = {408: Refusal.SLOW, 413: Refusal.SIZE, 415: Refusal.MEDIA_TYPE}
 
@@ -196,7 +197,10 @@ class Front:
             return refused(501, "the relay does not offer this endpoint")
         if method not in METHODS[route.endpoint]:
             return not_allowed(METHODS[route.endpoint])
-        if route.endpoint in PROVISIONING and (reason := self._upstream.gate()) is not None:
+        if route.endpoint not in PROVISIONING:
+            return None
+        writing = route.endpoint is not Endpoint.SEARCH and method not in _READING
+        if (reason := self._upstream.gate(writing=writing)) is not None:
             self.metrics.refused(Refusal.GATE)
             return of_outage(Unavailable(reason, self.settings.retry_after_s))
         return None
@@ -223,7 +227,7 @@ class Front:
                 assert_never(unexpected)
 
     async def _provision(self, asked: Asked) -> Answer:
-        if asked.method not in {"GET", "HEAD"}:
+        if asked.method not in _READING:
             return await self._writes.write(asked)
         if asked.route.endpoint is Endpoint.COLLECTION:
             return await self._reads.list(asked)

@@ -116,8 +116,11 @@ class Directory(Protocol):
 class Upstream(Protocol):
     """What the front may ask of the side that talks to TFE."""
 
-    def gate(self) -> str | None:
-        """Why provisioning calls are 503 now (TFE's token was never accepted), or None."""
+    def gate(self, *, writing: bool) -> str | None:
+        """Why provisioning calls are 503 now, or None.
+
+        TFE's token was never accepted; or, for writes, an operator drains the relay.
+        """
         ...
 
     def import_complete(self) -> bool:

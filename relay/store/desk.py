@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from relay.store import backing_up, drifting, dropping, releasing, retrying
+from relay.store import backing_up, drifting, dropping, releasing, retrying, shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +63,11 @@ class Desk:
         while after is not None:
             begin = after
             after = await self._writer.submit(lambda tx: drifting.follow(tx, begin, actor))  # noqa: B023
+
+    async def shape(self) -> list[JsonObject]:
+        """What waits, by kind, cause and age (`relay.store.shape`)."""
+        now = self._clock.wall()
+        return await self._reader.submit(lambda connection: shape.shape(connection, now))
 
     async def backup(self, to: Path) -> int:
         """Copy the database as it is now, while it is used; the copy's size in bytes.

@@ -231,6 +231,7 @@ class FakeUpstream:
 
     Attributes:
         reason: the gate's reason.
+        writing: whether each call that came to the gate was a write.
         complete: the import is complete.
         at_target: what a fetch puts into the directory, by `(kind, key, value)`.
         reachable: TFE can be asked.
@@ -238,12 +239,14 @@ class FakeUpstream:
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.writing: list[bool] = []
         self.complete = True
         self.reachable = True
         self.at_target: dict[tuple[Kind, str, str], Callable[[], None]] = {}
         self.fetched: list[tuple[Kind, str, str]] = []
 
-    def gate(self) -> str | None:
+    def gate(self, *, writing: bool) -> str | None:
+        self.writing.append(writing)
         return self.reason
 
     def import_complete(self) -> bool:
