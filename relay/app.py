@@ -31,10 +31,11 @@ from relay.delivery.reconciler import Reconciler
 from relay.delivery.sender import Sender
 from relay.draining import Draining
 from relay.front.front import Front
-from relay.front.server import serve_front
+from relay.front.server import Listening, serve_front
 from relay.ops import systemd
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
+from relay.ops.watchdog import keep_watch
 from relay.orders import TARGET_NOTE, Orders
 from relay.pace import Pacer
 from relay.rebuilding import Rebuilding
@@ -58,7 +59,8 @@ from relay.wiring import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    import socket
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from relay.settings import Settings
     from relay.site.watch import SiteWatch
@@ -66,8 +68,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-STALLED_S: Final = 90.0
-"""Delivery's loop went round within this time, or the daemon is not alive (L10)."""
 COLLECT_AFTER: Final = (5_000, 20, 20)
 """New objects before a young collection, young before a middle one, middle before a full one."""
 
@@ -77,7 +77,7 @@ class Running:
     """A relay that takes requests.
 
     Attributes:
-        port: the front's TCP port; 0 for a unix socket.
+        listening: where the front takes requests.
         metrics_port: the health server's port; 0 without one.
         store: its store.
         metrics: its metrics.
@@ -86,13 +86,18 @@ class Running:
         failed: set when a part of it died.
     """
 
-    port: int
+    listening: Listening
     metrics_port: int
     store: Store
     metrics: Metrics
     parts: Parts
     site: SiteWatch | None
     failed: asyncio.Event
+
+    @property
+    def port(self) -> int:
+        """The front's TCP port; 0 for a unix socket."""
+        return self.listening.port
 
     @property
     def importer(self) -> Importer:
@@ -106,8 +111,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """Run a relay for as long as the block lasts.
+async def running(
+    settings: Settings, inherited: Sequence[socket.socket] = ()
+) -> AsyncIterator[Running]:
+    """Run a relay for as long as the block lasts, behind sockets that are listened on already.
 
     Raises:
         SettingsError: a file or address of the configuration cannot be used.
@@ -126,8 +133,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         metrics_port = await _ops(settings, parts, site, draining, stack)
         upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
         front = Front(front_settings(settings), store.directory, upstream, metrics.front)
-        listening = await stack.enter_async_context(serve_front(front))
-        yield Running(listening.port, metrics_port, store, metrics, parts, site, failed)
+        listening = await stack.enter_async_context(serve_front(front, inherited))
+        yield Running(listening, metrics_port, store, metrics, parts, site, failed)
 
 
 async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Store:
@@ -230,14 +237,10 @@ async def _ops(
     if settings.metrics.address is None:
         return 0
 
-    def alive() -> bool:
-        stalled = parts.clock.monotonic() - parts.dispatcher.beat > STALLED_S
-        return parts.store.alive and not stalled
-
     def ready() -> str | None:
         return "the disk is nearly full" if parts.store.directory.full else None
 
-    probes = Probes(alive, ready, parts.metrics.exposition)
+    probes = Probes(parts.alive, ready, parts.metrics.exposition)
     return await stack.enter_async_context(serve_health(settings.metrics.address, probes))
 
 
@@ -251,11 +254,12 @@ async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
     log.info(events.STARTED, version=__version__, target=settings.target.url)
-    async with running(settings) as relay, asyncio.TaskGroup() as tasks:
-        log.info(events.READY, address=str(settings.listen.address), port=relay.port)
+    inherited = systemd.inherited_sockets()
+    async with running(settings, inherited) as relay, asyncio.TaskGroup() as tasks:
+        log.info(events.READY, address=relay.listening.address, port=relay.port)
         systemd.notify(systemd.READY)
         _spare_collections()
-        watchdog = tasks.create_task(_watchdog())
+        watchdog = tasks.create_task(keep_watch(relay.parts.alive, relay.store.pulse))
         waits = [tasks.create_task(event.wait()) for event in (stop, relay.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in (*waits, watchdog):
@@ -290,11 +294,3 @@ def _on_signals(stop: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled, number.name)
-
-
-async def _watchdog() -> None:
-    """Tell systemd that the event loop goes round (L10)."""
-    interval_s = systemd.watchdog_interval_s()
-    while interval_s is not None:
-        systemd.notify(systemd.WATCHDOG)
-        await asyncio.sleep(interval_s)

@@ -37,6 +37,8 @@ DRAIN_S: Final = 20.0
 
 
 WATCH_S: Final = 1.0
+STALLED_S: Final = 90.0
+"""Delivery's loop went round within this time, or the daemon is not alive (L10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Parts:
     reporter: Reporter
     retention: Retention
     clock: Clock
+
+    def alive(self) -> bool:
+        """Whether the writer runs and delivery's loop went round lately (L10)."""
+        return self.store.alive and self.clock.monotonic() - self.dispatcher.beat <= STALLED_S
 
 
 @asynccontextmanager

@@ -145,6 +145,7 @@ def front_settings(settings: Settings) -> FrontSettings:
         address=listen.address,
         base_path=listen.base_path,
         public_url=listen.public_url,
+        unix_mode=listen.unix_mode,
         tls=tls,
         insecure=listen.insecure,
         max_body_bytes=listen.max_body,

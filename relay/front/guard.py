@@ -35,6 +35,9 @@ class ConnectionGuard:
     Args:
         settings: the cap and the deadline.
         on_refusal: told of each connection turned away.
+
+    Attributes:
+        all_spoke: set while every open connection has brought a request.
     """
 
     def __init__(self, settings: FrontSettings, on_refusal: Callable[[str], None]) -> None:
@@ -43,6 +46,9 @@ class ConnectionGuard:
         self._on_refusal = on_refusal
         self._open: set[FrontProtocol] = set()
         self._strangers: dict[FrontProtocol, None] = {}
+        self._silent: set[FrontProtocol] = set()
+        self.all_spoke = asyncio.Event()
+        self.all_spoke.set()
 
     @property
     def live(self) -> int:
@@ -56,6 +62,8 @@ class ConnectionGuard:
             return False
         self._open.add(connection)
         self._strangers[connection] = None
+        self._silent.add(connection)
+        self.all_spoke.clear()
         return True
 
     def _make_room(self) -> bool:
@@ -67,6 +75,12 @@ class ConnectionGuard:
         oldest.abort()
         return True
 
+    def spoke(self, connection: FrontProtocol) -> None:
+        """The head of a request came in on this connection."""
+        self._silent.discard(connection)
+        if not self._silent:
+            self.all_spoke.set()
+
     def known(self, connection: FrontProtocol) -> None:
         """A valid token came in on this connection."""
         self._strangers.pop(connection, None)
@@ -74,6 +88,7 @@ class ConnectionGuard:
     def left(self, connection: FrontProtocol) -> None:
         """The connection is closed."""
         self._open.discard(connection)
+        self.spoke(connection)
         self._strangers.pop(connection, None)
 
 
@@ -122,6 +137,7 @@ class FrontProtocol(web.RequestHandler):
     def began(self) -> None:
         """A request's head is complete."""
         self.busy = True
+        self._guard.spoke(self)
         self._stop_deadline()
 
     def ended(self) -> None:

@@ -60,6 +60,7 @@ class FrontSettings:
         base_path: what stands before `/Users`; empty for nothing.
         public_url: scheme and host by which identity providers know the relay, without
             `base_path`, for `meta.location`; empty takes the request's `Host`.
+        unix_mode: permissions of the unix socket's file.
         tls: certificate and key, or None for clear text.
         insecure: clear text is wanted on an address that is not loopback.
         max_body_bytes: longest body, after decompression (413).
@@ -84,6 +85,7 @@ class FrontSettings:
     address: Address = field(default_factory=lambda: Address("127.0.0.1", 8080))
     base_path: str = "/scim/v2"
     public_url: str = ""
+    unix_mode: int = 0o660
     tls: Tls | None = None
     insecure: bool = False
     max_body_bytes: int = 16_000_000
@@ -101,17 +103,17 @@ class FrontSettings:
     failures_a_minute: int = 20
     drain_s: float = 10.0
 
-    def check(self) -> None:
+    def check(self, address: Address) -> None:
         """Refuse what would put tokens on a wire in clear text.
 
         Raises:
-            SettingsError: the address is not loopback, TLS is off and `insecure` is not set.
+            SettingsError: `address` is not loopback, TLS is off and `insecure` is not set.
         """
-        if not (self.address.private or self.tls or self.insecure):
+        if not (address.private or self.tls or self.insecure):
             raise SettingsError(
                 [
                     (
-                        f"listen.insecure: cannot serve clear text on {self.address}: tokens could "
+                        f"listen.insecure: cannot serve clear text on {address}: tokens could "
                         "be read on the way; give listen.tls_certificate and listen.tls_key, or "
                         "set listen.insecure = true behind a proxy that ends TLS"
                     )

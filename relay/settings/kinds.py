@@ -216,6 +216,13 @@ def parse_hashes(value: object) -> tuple[str, ...]:
     return tuple(hashes)
 
 
+def parse_mode(value: object) -> int:
+    """`"0660"`: permissions of a file, in octal."""
+    if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError('not permissions in octal; write them in quotes, for example "0660"')
+    return int(value, 8)
+
+
 def parse_secret(value: object) -> Secret | None:
     """A secret, or None for the empty string."""
     if isinstance(value, Secret) or value is None:
@@ -235,4 +242,5 @@ BaseUrl = Annotated[str, BeforeValidator(parse_url)]
 OptionalUrl = Annotated[str, BeforeValidator(parse_optional_url)]
 PublicUrl = Annotated[str, BeforeValidator(parse_public_url)]
 TokenHashes = Annotated[tuple[str, ...], BeforeValidator(parse_hashes)]
+FileMode = Annotated[int, BeforeValidator(parse_mode)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(parse_secret)]

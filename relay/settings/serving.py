@@ -11,6 +11,7 @@ from relay.settings.absent import not_built
 from relay.settings.base import Section, contradiction, key
 from relay.settings.kinds import (
     Duration,
+    FileMode,
     ListenAddress,
     OptionalPath,
     PublicUrl,
@@ -24,6 +25,9 @@ class Listen(Section):
 
     address: ListenAddress = key(
         "127.0.0.1:8080", 'Host and port, or "unix:/run/scim-relay/scim.sock".'
+    )
+    unix_mode: FileMode = key(
+        "0660", "Permissions of the unix socket; a reverse proxy in its group may open it."
     )
     base_path: str = key(
         "/scim/v2", "Path before `/Users` and `/Groups`.", pattern=r"^(/[A-Za-z0-9._~-]+)*$"

@@ -165,21 +165,32 @@ async def typed(folder: Path | None, *words: str) -> tuple[int | None, str]:
 class RelayProcess:
     """`scim-relay serve` as an operator runs it, in a process of its own."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(
+        self, config: Path, environ: dict[str, str] | None = None, inherited: int | None = None
+    ) -> None:
+        """`environ` is added to the environment; `inherited` is a listening socket to hand over."""
         self.config = config
+        self.environ = environ or {}
+        self.inherited = inherited
         self.port = 0
         self.process: asyncio.subprocess.Process
 
     @property
     def command(self) -> tuple[str, ...]:
-        return (sys.executable, "-m", "relay", "serve", "--config", str(self.config))
+        serve = (sys.executable, "-m", "relay", "serve", "--config", str(self.config))
+        if self.inherited is None:
+            return serve
+        # As systemd does: the socket is descriptor 3, and the environment names the process.
+        take = f'exec 3<&{self.inherited}; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
+        return ("/bin/bash", "-c", take, "-", *serve)
 
     async def start(self) -> None:
         """Start it and wait until it says where it listens."""
         self.process = await asyncio.create_subprocess_exec(
             *self.command,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environ},
+            pass_fds=() if self.inherited is None else (self.inherited,),
         )
         self.lines: list[dict[str, Any]] = []
         assert self.process.stderr is not None
