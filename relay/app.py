@@ -27,6 +27,7 @@ from relay.delivery.health import Health
 from relay.delivery.identity import Identity
 from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
+from relay.delivery.rebuilder import Rebuilder, bound_to
 from relay.delivery.reconciler import Reconciler
 from relay.delivery.sender import Sender
 from relay.draining import Draining
@@ -36,14 +37,13 @@ from relay.ops import systemd
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
 from relay.ops.watchdog import keep_watch
-from relay.orders import TARGET_NOTE, Orders
+from relay.orders import Orders
 from relay.pace import Pacer
 from relay.rebuilding import Rebuilding
 from relay.reporting import Reporter
 from relay.retention import Retention
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
-from relay.store.holds import HoldName
 from relay.supervision import Parts, delivering
 from relay.telemetry import events
 from relay.telemetry.log import configure
@@ -180,7 +180,7 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     identity = Identity(store, sender, clock)
     keeper = Keeper(store, sender, identity, pacer, how, clock, rng)
     await keeper.load()
-    await _bound_to(settings.target.url, store, keeper)
+    await bound_to(settings.target.url, store, keeper)
     importer = Importer(store=store, sender=sender, keeper=keeper, health=health, clock=clock)
     await importer.load()
     reconciler = Reconciler(
@@ -206,18 +206,20 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     reporter = Reporter(settings, store, metrics, pacer, importer, keeper, clock)
     retention = Retention(store, settings.store.history.total_seconds(), metrics.store)
     return Parts(
-        store, metrics, pacer, keeper, importer, reconciler, dispatcher, reporter, retention, clock
+        store=store,
+        metrics=metrics,
+        pacer=pacer,
+        keeper=keeper,
+        importer=importer,
+        reconciler=reconciler,
+        rebuilder=Rebuilder(
+            store, importer, keeper, url=settings.target.url, rate=settings.target.rate
+        ),
+        dispatcher=dispatcher,
+        reporter=reporter,
+        retention=retention,
+        clock=clock,
     )
-
-
-async def _bound_to(url: str, store: Store, keeper: Keeper) -> None:
-    """A database belongs to the TFE it was filled from; another one is `foreign`."""
-    known = await store.noted(TARGET_NOTE)
-    if known is None:
-        await store.note(TARGET_NOTE, url)
-    elif known != url:
-        reason = f"this database was filled from {known}, the configuration names {url}"
-        await keeper.raise_hold(HoldName.FOREIGN, reason)
 
 
 async def _ops(
@@ -229,7 +231,7 @@ async def _ops(
 ) -> int:
     parts.reporter.site, parts.reporter.draining = site, draining
     orders = Orders(settings, parts.store, parts.keeper, parts.clock)
-    rebuilding = Rebuilding(settings.target.url, parts.store, parts.keeper, parts.clock)
+    rebuilding = Rebuilding(parts.store, parts.rebuilder)
     comparing = Comparing(parts.store, parts.reconciler, parts.clock)
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     routes |= rebuilding.routes() | draining.routes()

@@ -10,6 +10,7 @@ import structlog
 from relay.errors import RelayError
 from relay.ops.errors import NotFound
 from relay.rules.effects import Key
+from relay.store.binding import TARGET_NOTE
 from relay.store.holds import HoldName
 from relay.store.listing import ChangeFilter
 from relay.store.releasing import Selection
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from relay.store.releasing import Held
 
 log = structlog.get_logger(__name__)
-
-TARGET_NOTE: Final = "target url"
-"""The TFE this database belongs to, kept in it."""
 
 SHOWN: Final = 1000
 """Held effects in one answer."""

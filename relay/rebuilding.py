@@ -2,56 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from relay.errors import RelayError
-from relay.orders import TARGET_NOTE
 from relay.store import rebuilding
-from relay.store.holds import HoldName
 
 if TYPE_CHECKING:
-    from relay.clock import Clock
-    from relay.delivery.keeper import Keeper
+    from relay.delivery.rebuilder import Rebuilder
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
-
-TURN_S: Final = 3.0
-"""One answer to the command comes within about this time; it asks again until all is done."""
+    from relay.store.rebuilding import Rebuild
 
 
 class Rebuilding:
-    """Unlearns what is dead, then lets delivery go on."""
+    """Begins a rebuild and tells how far it is."""
 
-    def __init__(self, url: str, store: Store, keeper: Keeper, clock: Clock) -> None:
-        self._url = url
+    def __init__(self, store: Store, rebuilder: Rebuilder) -> None:
         self._store = store
-        self._keeper = keeper
-        self._clock = clock
+        self._rebuilder = rebuilder
 
     def routes(self) -> dict[str, Route]:
         """What the control socket answers."""
-        return {"rebuild": self._rebuild}
+        return {"rebuild": self._rebuild, "rebuild/show": self._show}
 
     async def _rebuild(self, arguments: JsonObject, actor: str) -> Json:
-        """Unlearn for a few seconds; once nothing is left, lift the hold.
+        """Begin one, or go on with the one under way; a dry run only counts.
 
         Raises:
             RelayError: the hold `foreign` does not stand, or a request is under way.
         """
-        if HoldName.FOREIGN not in {hold.name for hold in self._keeper.standing}:
-            raise RelayError("cannot rebuild: the hold foreign does not stand; nothing is lost")
-        if await self._store.run(lambda tx: rebuilding.under_way(tx.connection)):
-            raise RelayError("cannot rebuild yet: a request is under way; try again in a minute")
         if arguments.get("dry_run"):
-            return {"done": False, "left": await self._left()}
-        end = self._clock.monotonic() + TURN_S
-        while await self._store.run(rebuilding.unlearn):
-            if self._clock.monotonic() >= end:
-                return {"done": False, "left": await self._left()}
-        await self._store.note(TARGET_NOTE, self._url)
-        await self._keeper.lift(HoldName.FOREIGN, f"{actor}: {arguments.get('reason')}")
-        return {"done": True, "left": {}}
+            found = await self._store.run(lambda tx: rebuilding.left(tx.connection))
+            return {"done": False, "left": dict[str, "Json"](found)}
+        return told(await self._rebuilder.order(f"{actor}: {arguments.get('reason')}"))
 
-    async def _left(self) -> JsonObject:
-        return dict(await self._store.run(lambda tx: rebuilding.left(tx.connection)))
+    async def _show(self, _arguments: JsonObject, _actor: str) -> Json:
+        at = await self._rebuilder.state()
+        return None if at is None else told(at)
+
+
+def told(at: Rebuild) -> JsonObject:
+    """A rebuild in a few fields."""
+    return {
+        "done": at.done,
+        "reading": None if at.done or at.start is None else at.kind.value,
+        "adopted": at.adopted,
+        "missing": at.missing,
+        "strangers": at.strangers,
+        "ordered": at.ordered,
+    }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from relay.delivery.dispatcher import Dispatcher
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
+    from relay.delivery.rebuilder import Rebuilder
     from relay.delivery.reconciler import Reconciler
     from relay.pace import Pacer
     from relay.reporting import Reporter
@@ -51,6 +52,7 @@ class Parts:
     keeper: Keeper
     importer: Importer
     reconciler: Reconciler
+    rebuilder: Rebuilder
     dispatcher: Dispatcher
     reporter: Reporter
     retention: Retention
@@ -71,6 +73,7 @@ async def delivering(
         "keeper": parts.keeper.run(),
         "importer": parts.importer.run(),
         "reconciler": parts.reconciler.run(),
+        "rebuilder": parts.rebuilder.run(),
         "disk": _watch_disk(parts),
         "reporter": parts.reporter.run(),
         "retention": parts.retention.run(),

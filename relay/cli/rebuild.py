@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from relay.rules.types import JsonObject
 
+LOOK_S: Final = 0.2
+
 
 @click.command()
 @config_option
@@ -23,15 +26,17 @@ if TYPE_CHECKING:
 def rebuild(config: Path | None, socket: str | None, reason: str | None, dry_run: bool) -> None:
     """Create everything again in a Terraform Enterprise that was wiped, restored or replaced.
 
-    Works while the hold `foreign` stands, and ends it. What exists already is compared and adopted;
-    ids that identity providers hold stay valid. Interrupted, it is simply typed again.
+    Works while the hold `foreign` stands, and ends it. All of TFE is read first: what exists
+    already is compared and adopted, what nobody here knows is left alone and reported. Ids that
+    identity providers hold stay valid. A relay that is interrupted goes on by itself.
     """
     if reason is None and not dry_run:
         raise click.UsageError("--reason is needed: why everything is created again")
     arguments: JsonObject = {"reason": reason, "dry_run": dry_run}
-    while True:
-        answer = ask_daemon(config, socket, "rebuild", arguments)
+    answer = ask_daemon(config, socket, "rebuild", arguments)
+    assert isinstance(answer, dict)
+    while not (answer["done"] or dry_run):
+        time.sleep(LOOK_S)
+        answer = ask_daemon(config, socket, "rebuild/show", {})
         assert isinstance(answer, dict)
-        show_fields(answer)
-        if answer["done"] or dry_run:
-            return
+    show_fields(answer)

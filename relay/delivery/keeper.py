@@ -80,6 +80,7 @@ class Keeper:
         self._asks_first = False
         self._suspects = False
         self._site: SiteState | None = None
+        self.rebuilding = False
 
     @property
     def blocked(self) -> bool:
@@ -88,8 +89,9 @@ class Keeper:
 
     @property
     def unreadable(self) -> bool:
-        """Whether TFE may not even be read; a restored database is compared with it."""
-        return bool(self._holds.keys() - {HoldName.RESTORED})
+        """Whether TFE may not even be read; to be compared with a database it is."""
+        read = {HoldName.RESTORED, HoldName.FOREIGN} if self.rebuilding else {HoldName.RESTORED}
+        return bool(self._holds.keys() - read)
 
     @property
     def standing(self) -> tuple[Hold, ...]:
@@ -167,10 +169,7 @@ class Keeper:
     def _throttle(self, until: float, asked_s: float) -> None:
         """Wait until then, an hour at most; what was asked for once is never shortened.
 
-        Args:
-            until: in seconds since the epoch.
-            asked_s: how long TFE asked to wait: an hour stands for anything longer, so that then
-                TFE is asked before all that waited is sent.
+        After an hour, which stands for any longer `asked_s`, TFE is asked before all is sent.
         """
         wait_s = min(max(until - self._clock.wall(), 0.0), retry_after.MAX_S)
         self._throttled_until = max(self._throttled_until, self._clock.monotonic() + wait_s)

@@ -141,7 +141,12 @@ def absent(tx: Transaction, row: int) -> None:
     tx.run("DELETE FROM effect WHERE resource = ? AND key < 0", (row,))
     resource = rows.by_row(tx, row)
     _open(tx, resource, Key.EXISTS, base=None, revoking=False)
-    tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key = 0", (row,))
+    # Its creation is what delivers every pending change, so it spans them all.
+    tx.run(
+        "UPDATE effect SET unknown = 0, first = min(first, ifnull((SELECT min(id) FROM change"
+        " WHERE resource = ?1 AND state = 'pending'), first)) WHERE resource = ?1 AND key = 0",
+        (row,),
+    )
     if resource.type is Kind.GROUP:
         reopen_members(tx, resource)
     else:
@@ -151,21 +156,24 @@ def absent(tx: Transaction, row: int) -> None:
 
 def _rejoin_groups(tx: Transaction, user: int) -> None:
     """A user TFE lost is in none of its rosters any more: it must be added again once it exists."""
-    for group, confirmed in tx.all(
-        "SELECT group_id, confirmed FROM member WHERE user_id = ?", (user,)
+    for group, wanted, confirmed in tx.all(
+        "SELECT group_id, desired, confirmed FROM member WHERE user_id = ?", (user,)
     ):
         tx.run("UPDATE member SET confirmed = 0 WHERE group_id = ? AND user_id = ?", (group, user))
         tx.run(
             "UPDATE resource SET c_size = c_size - ? WHERE id = ?", (1 if confirmed else 0, group)
         )
-        tx.run(
-            "UPDATE effect SET state = 'waiting' WHERE resource = ? AND key = ? AND state = 'open'"
-            " AND revokes = 0",
-            (group, user),
-        )
         resource = rows.by_row(tx, group)
-        reopen_members(tx, resource)
-        effects.settle_changes(tx, group)
+        if not wanted:
+            tx.run("DELETE FROM member WHERE group_id = ? AND user_id = ?", (group, user))
+            effects.settle_changes(tx, group, [effects.close(tx, group, user)])
+        elif resource.wanted:
+            tx.run(
+                "UPDATE effect SET state = 'waiting' WHERE resource = ? AND key = ?"
+                " AND state = 'open' AND revokes = 0",
+                (group, user),
+            )
+            _open(tx, resource, user, base=0, revoking=False, state=EffectState.WAITING)
         lanes.renew(tx, resource)
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from relay.store.engine import Connection
     from relay.store.transaction import Transaction
 
+TARGET_NOTE: Final = "target url"
+"""The TFE this database belongs to, kept in it."""
+
 SAMPLE: Final = 3
 """Known ids that are asked for before TFE is called foreign."""
 

@@ -134,7 +134,7 @@ def _course(tx: Transaction, resource: ResourceRow, lane: _Standing) -> _Course 
         return None if first is None else _Course("blocked", NORMAL, first, lane.since)
     soonest, revokes = sendable
     # What has just become sendable may have company coming.
-    since = tx.now if lane.state == "blocked" else lane.since
+    since = max(tx.now, lane.since) if lane.state == "blocked" else lane.since
     urgent = revokes and bool(resource.c_exists or resource.target_id)
     urgency = URGENT if urgent else NORMAL
     holder = names.holder(tx, resource)

@@ -54,6 +54,11 @@ def compare(
     return [what for what, _ in drifts]
 
 
+def note_stranger(tx: Transaction, kind: Kind, found: TargetResource) -> None:
+    """TFE has what nobody here knows."""
+    _write(tx, 0, kind, found.fields.name, DriftKind.STRANGER, "TFE has it", found.id)
+
+
 def _strange(
     tx: Transaction, kind: Kind, found: TargetResource, known: ResourceRow | None, began: float
 ) -> list[DriftKind]:

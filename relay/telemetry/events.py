@@ -40,6 +40,7 @@ IMPORT_PROGRESSED: Final = "import.progressed"
 IMPORT_COMPLETED: Final = "import.completed"
 DRIFT_FOUND: Final = "drift.found"
 RECONCILED: Final = "reconcile.completed"
+REBUILT: Final = "rebuild.completed"
 SITE_TROUBLE: Final = "site.trouble"
 SITE_MENDED: Final = "site.mended"
 
@@ -140,6 +141,11 @@ FIELDS: Final[dict[str, Event]] = {
         "info",
         "Everything was compared with the target.",
         ("checked", "differences", "took_s"),
+    ),
+    REBUILT: Event(
+        "info",
+        "All that the target holds was read; what is missing there is created from now on.",
+        ("adopted", "missing", "strangers"),
     ),
     SITE_TROUBLE: Event(
         "warning",

@@ -445,3 +445,19 @@ def _fields(name, **more):
     return UserFields(
         **{"user_name": name, "email": name, "external_id": None, "active": True, **more}
     )
+
+
+async def test_every_change_of_a_user_whom_tfe_lost_is_delivered_by_its_creation(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        ada, _bob = await lab.user("ada@example.com"), await lab.user("bob@example.com")
+        await lab.run()
+        lab.tfe.directory.delete_user(await lab.target(ada))
+        changes = [
+            await lab.edit(ada, externalId="e1"),
+            await lab.edit(ada, active=False),
+            await lab.edit(ada, userName="ada2@example.com"),
+        ]
+        await lab.run()
+        assert [await lab.state(one.change) for one in changes] == ["delivered"] * 3
+        assert (await lab.counters())["pending"] == 0
+        assert lab.user_in_tfe("ada2@example.com").active is False

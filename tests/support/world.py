@@ -20,7 +20,9 @@ import orjson
 from relay.delivery.dispatcher import DeliverySettings, Dispatcher
 from relay.delivery.health import Health
 from relay.delivery.identity import Identity
+from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
+from relay.delivery.rebuilder import Rebuilder
 from relay.delivery.sender import Sender
 from relay.errors import MaybeSent
 from relay.pace import Pacer
@@ -277,7 +279,12 @@ class World:
             metrics=unmeasured,
         )
         self.keeper = keeper
-        self._tasks = [asyncio.create_task(part.run()) for part in (dispatcher, keeper)]
+        importer = Importer(
+            store=self.store, sender=sender, keeper=keeper, health=Health(), clock=clock
+        )
+        self.rebuilder = Rebuilder(self.store, importer, keeper, url="memory", rate=RATE)
+        parts = (dispatcher, keeper, self.rebuilder)
+        self._tasks = [asyncio.create_task(part.run()) for part in parts]
 
     async def crash(self) -> None:
         """kill -9: nothing more is written, whatever was under way goes on at TFE only."""
