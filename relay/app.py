@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay import __version__
-from relay.clock import RandomIds, SystemClock, system_rng
+from relay.clock import SystemClock, system_rng
 from relay.comparing import Comparing
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
@@ -33,6 +33,7 @@ from relay.delivery.sender import Sender
 from relay.draining import Draining
 from relay.front.front import Front
 from relay.front.server import Listening, serve_front
+from relay.opening import opened
 from relay.ops import systemd
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
@@ -42,8 +43,6 @@ from relay.pace import Pacer
 from relay.rebuilding import Rebuilding
 from relay.reporting import Reporter
 from relay.retention import Retention
-from relay.store import Store
-from relay.store.engine import SQLITE_VERSION
 from relay.supervision import Parts, delivering
 from relay.telemetry import events
 from relay.telemetry.log import configure
@@ -54,16 +53,16 @@ from relay.wiring import (
     front_settings,
     reconcile_settings,
     site_watch,
-    store_settings,
     target_client,
 )
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from relay.settings import Settings
     from relay.site.watch import SiteWatch
+    from relay.store import Store
     from relay.target import TargetClient
 
 log = structlog.get_logger(__name__)
@@ -122,7 +121,7 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         metrics = Metrics()
-        store = await _opened(settings, metrics, stack)
+        store = await opened(settings, metrics, stack)
         client = await stack.enter_async_context(target_client(settings))
         parts = await _parts(settings, store, metrics, client)
         watched = site_watch(settings, store, parts.keeper, metrics.site)
@@ -137,40 +136,6 @@ async def running(
         yield Running(listening, metrics_port, store, metrics, parts, site, failed)
 
 
-async def _opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Store:
-    counters: dict[str, Callable[[str], None]] = {
-        "changes": metrics.delivery.change,
-        "attempts": metrics.delivery.attempt,
-        "ambiguous": metrics.delivery.ambiguous,
-        "parked": metrics.delivery.parked,
-        "tripped": _tripped,
-        "drift": lambda what: _drifted(metrics, what),
-        "unexpected": lambda _where: metrics.unexpected_error(),
-    }
-
-    def counted(metric: str, label: str) -> None:
-        if metric in counters:
-            counters[metric](label)
-
-    settings.store.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    store = Store(store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted)
-    stack.callback(store.stop)
-    left = await store.start()
-    log.info(
-        events.STORE_OPENED, path=str(settings.store.path), sqlite=SQLITE_VERSION, in_flight=left
-    )
-    return store
-
-
-def _tripped(connection: str) -> None:
-    log.error(events.GUARD_TRIPPED, connection=connection, cure="see `scim-relay holds list`")
-
-
-def _drifted(metrics: Metrics, what: str) -> None:
-    metrics.delivery.drift.labels(what).inc()
-    log.warning(events.DRIFT_FOUND, what=what, cure="see `scim-relay reconcile --last`")
-
-
 async def _parts(settings: Settings, store: Store, metrics: Metrics, client: TargetClient) -> Parts:
     clock, rng, health = SystemClock(), system_rng(), Health()
     how = delivery_settings(settings)
@@ -183,14 +148,7 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     await bound_to(settings.target.url, store, keeper)
     importer = Importer(store=store, sender=sender, keeper=keeper, health=health, clock=clock)
     await importer.load()
-    reconciler = Reconciler(
-        store=store,
-        importer=importer,
-        keeper=keeper,
-        identity=identity,
-        clock=clock,
-        settings=reconcile_settings(settings),
-    )
+    target = settings.target
     dispatcher = Dispatcher(
         store=store,
         sender=sender,
@@ -211,14 +169,25 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
         pacer=pacer,
         keeper=keeper,
         importer=importer,
-        reconciler=reconciler,
-        rebuilder=Rebuilder(
-            store, importer, keeper, url=settings.target.url, rate=settings.target.rate
-        ),
+        reconciler=_reconciler(settings, store, importer, keeper, identity),
+        rebuilder=Rebuilder(store, importer, keeper, url=target.url, rate=target.rate),
         dispatcher=dispatcher,
         reporter=reporter,
         retention=retention,
         clock=clock,
+    )
+
+
+def _reconciler(
+    settings: Settings, store: Store, importer: Importer, keeper: Keeper, identity: Identity
+) -> Reconciler:
+    return Reconciler(
+        store=store,
+        importer=importer,
+        keeper=keeper,
+        identity=identity,
+        clock=SystemClock(),
+        settings=reconcile_settings(settings),
     )
 
 
