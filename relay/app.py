@@ -39,6 +39,7 @@ from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
 from relay.ops.watchdog import keep_watch
 from relay.orders import Orders
+from relay.oversize import Oversize
 from relay.pace import Pacer
 from relay.rebuilding import Rebuilding
 from relay.reporting import Reporter
@@ -203,7 +204,7 @@ async def _ops(
     rebuilding = Rebuilding(parts.store, parts.rebuilder)
     comparing = Comparing(parts.store, parts.reconciler, parts.clock)
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
-    routes |= rebuilding.routes() | draining.routes()
+    routes |= rebuilding.routes() | draining.routes() | Oversize(parts.store, site).routes()
     await stack.enter_async_context(serve_control(settings.control_socket, routes))
     if settings.metrics.address is None:
         return 0

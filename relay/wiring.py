@@ -96,7 +96,10 @@ def store_settings(settings: Settings) -> StoreSettings:
         patience=patience_of(settings),
         flatten=settings.groups.nested == "flatten",
     )
-    return StoreSettings(settings.store.path, rules, guard=guard_policy(settings))
+    overflow = settings.groups.oversize == "overflow"
+    return StoreSettings(
+        settings.store.path, rules, guard=guard_policy(settings), overflow=overflow
+    )
 
 
 def guard_policy(settings: Settings) -> GuardPolicy:

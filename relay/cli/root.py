@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
     "docs": ("relay.cli.docs", "Print a generated page."),
     "drain": ("relay.cli.drain", "Take no more writes and deliver what is there."),
+    "groups": ("relay.cli.groups", "Groups that are larger than Terraform Enterprise takes."),
     "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
     "holds": ("relay.cli.holds", "What waits for an operator, and the decision on it."),
     "pause": ("relay.cli.holding", "Send nothing until `resume`."),

@@ -6,12 +6,11 @@ generated from them (`relay.settings.pages`).
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from relay.settings.absent import not_built
 from relay.settings.base import ENV_PREFIX, Section, contradiction, key
 from relay.settings.kinds import (
     BaseUrl,
@@ -167,9 +166,24 @@ class Groups(Section):
         "A group that is a member of a group: `drop` leaves it out and says so in the log;"
         " `flatten` has its members in TFE's group instead, and keeps that up.",
     )
-    oversize: Annotated[Literal["refuse", "overflow"], not_built("overflow")] = key(
-        "refuse", "`refuse`: 413 past TFE's 1,000 members. `overflow` is not built yet and refused."
+    oversize: Literal["refuse", "overflow"] = key(
+        "refuse",
+        "`refuse`: 413 past TFE's 1,000 members. `overflow`: TFE holds `NAME`, `NAME (2)`, ...; a"
+        " team takes one of them, so read `docs/how-to/large-groups.md` first.",
     )
+    overflow_acknowledged: bool = key(
+        False,
+        "`overflow` is refused without this: members of a part that is linked to no team get"
+        " nothing by it.",
+    )
+
+    @model_validator(mode="after")
+    def _knows_what_overflow_means(self) -> Self:
+        if self.oversize == "overflow" and not self.overflow_acknowledged:
+            problem = "a team takes one part of a group, the others' members get nothing by it"
+            cure = "set groups.overflow_acknowledged and link every part"
+            raise contradiction(("oversize", f"{problem}; {cure}"))
+        return self
 
 
 class Reconcile(Section):

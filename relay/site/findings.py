@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from relay.site.picture import LinkedTeam, Picture
+    from relay.store.status import PartOf
     from relay.target.admin import AdminFailed, ScimToken
 
 DAY_S: Final = 86_400.0
@@ -41,6 +42,7 @@ class Trouble(StrEnum):
     RECOVERY_ACCOUNT = "recovery_account"  # there is none, or the guard does not protect it
     TEAM_PAUSED = "team_paused"
     TEAM_LAGS = "team_lags"
+    PART_UNLINKED = "part_unlinked"  # a part of a large group gives its members nothing
     VERSION_CHANGED = "version_changed"
 
 
@@ -77,6 +79,7 @@ def findings(seen: Picture, now: float, *, token_refused: bool = False) -> list[
         *_tokens(seen.tokens or (), now),
         *_guarded(seen),
         *_release(seen, now),
+        *map(_unlinked, seen.unlinked),
     ]
     for one in seen.teams or ():
         found += _team(one, now)
@@ -214,6 +217,16 @@ def _team(one: LinkedTeam, now: float) -> Iterator[Finding]:
             f" members {_ago(one.roster_at, now)}, the team followed {synced}",
             "pause and resume the team's synchronisation; then look at TFE's logs",
         )
+
+
+def _unlinked(part: PartOf) -> Finding:
+    return Finding(
+        Trouble.PART_UNLINKED,
+        part.name,
+        f"no team follows the group {part.name}, a part of {part.group}: its {part.members}"
+        " members get nothing by being in it",
+        f"link a team to {part.name}, with the permissions of the team that {part.group} has",
+    )
 
 
 def _ago(at: float, now: float) -> str:

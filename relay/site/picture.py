@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from relay.store.status import PartOf
     from relay.target.admin import AdminFailed, ScimSettings, ScimToken, Team, User
 
 
@@ -91,6 +92,7 @@ class Picture:
         people: users.
         protection: what of it the guard protects.
         failed: why the admin API did not tell lately, by what was asked.
+        parts: groups that are parts of one larger than TFE takes, with their head counts.
     """
 
     settings: ScimSettings | None = None
@@ -100,3 +102,20 @@ class Picture:
     people: People | None = None
     protection: Protection = Protection()
     failed: tuple[AdminFailed, ...] = ()
+    parts: tuple[PartOf, ...] = ()
+
+    @property
+    def linked_groups(self) -> frozenset[str] | None:
+        """The case-folded names of groups that a team follows; None while nobody knows."""
+        if self.teams is None:
+            return None
+        links = (one.team.link for one in self.teams)
+        return frozenset(link.group_name.casefold() for link in links if link is not None)
+
+    @property
+    def unlinked(self) -> tuple[PartOf, ...]:
+        """Parts with members that no team follows: they get nothing by being in the group."""
+        linked = self.linked_groups
+        if linked is None:
+            return ()
+        return tuple(one for one in self.parts if one.members and one.name.casefold() not in linked)

@@ -176,7 +176,8 @@ class SiteWatch:
                     continue
                 at = await self._roster_at(team.link.group_name)
                 linked.append(LinkedTeam(team, organization, at))
-        self._seen = replace(self._seen, teams=tuple(linked))
+        parts = tuple(await self._store.desk.parts())
+        self._seen = replace(self._seen, teams=tuple(linked), parts=parts)
 
     async def _roster_at(self, group: str) -> float | None:
         return await self._store.run(lambda tx: stored.roster_at(tx.connection, group))
@@ -213,6 +214,7 @@ class SiteWatch:
         self._metrics.observe(
             [one.what.value for one in found],
             {token.id: token.expires - now for token in self._seen.tokens or ()},
+            sum(part.members for part in self._seen.unlinked),
         )
         keys = {(one.what.value, one.subject) for one in found}
         for one in found:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from relay.errors import NotKnown, Refused, Unavailable
 from relay.rules import shadow as shadows
 from relay.rules.effects import differing
-from relay.rules.types import Verb
+from relay.rules.types import Field, Verb
 from relay.store import (
     creating,
     incoming,
     naming,
     nesting,
+    parts,
     removing,
     rosters,
     rows,
+    seating,
     writing,
 )
 from relay.store.transaction import Transaction, from_json, to_json
@@ -51,7 +53,7 @@ def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
 def _existing(tx: Transaction, request: Accepting) -> ResourceRow:
     kind, identifier = request.write.kind, request.resource_id or ""
     resource = rows.by_id(tx, kind, identifier)
-    if resource is None or resource.state == rows.GONE:
+    if resource is None or resource.state == rows.GONE or resource.part_of is not None:
         raise NotKnown(kind, [identifier], f"no {kind} has the id {identifier!r}")
     if resource.state == rows.PARKED:
         raise Refused(404, creating.why_parked(tx, resource))
@@ -67,6 +69,7 @@ def _delete(
     change = incoming.insert_change(tx, request, before.id, {"exists": False})
     removing.remove(tx, before, change)
     accepted = incoming.finish(tx, request, change, before.id, rules, before)
+    parts.end(tx, before, request.connection)
     nesting.follow(tx, reach, request.connection)
     return accepted
 
@@ -78,14 +81,15 @@ def _update(
     write = request.write
     asked = rosters.net(tx, resource.id, write.members, flatten=rules.flatten)
     members = nesting.own(tx, resource.id, asked)
-    change = _update_fields(tx, request, resource, rules, members.wanted)
-    size = writing.write_members(tx, resource, members.wanted, change, rules.profile.max_members)
+    seated = seating.spread(tx, resource, members.wanted, rules.profile.max_members)
+    change = _update_fields(tx, request, resource, rules, seated.own)
     if members.wanted:
-        tx.run(
-            "UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, resource.id)
-        )
+        parts.write(tx, resource, seated, change)
     nesting.mark(tx, resource.id, members.via)
     accepted = incoming.finish(tx, request, change, resource.id, rules, resource)
+    parts.follow(tx, resource.id, seated, request.connection)
+    if Field.NAME in write.written:
+        parts.rename(tx, rows.by_row(tx, resource.id), request.connection, rules.profile)
     if members.users:
         reach = nesting.reach(tx, resource.id, members.users)
         nesting.follow(tx, reach, request.connection, rules.profile.max_members)

@@ -118,8 +118,8 @@ def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...
 def reopen_members(tx: Transaction, group: ResourceRow) -> None:
     """Open an effect on each membership that differs, close the others."""
     for user, wanted, confirmed, target, life in tx.all(
-        "SELECT m.user_id, m.desired, m.confirmed, u.target_id, u.state FROM member m"
-        " JOIN resource u ON u.id = m.user_id WHERE m.group_id = ?",
+        "SELECT m.user_id, iif(m.part = 0, m.desired, 0), m.confirmed, u.target_id, u.state"
+        " FROM member m JOIN resource u ON u.id = m.user_id WHERE m.group_id = ?",
         (group.id,),
     ):
         if wanted == confirmed or (wanted and life == rows.PARKED):

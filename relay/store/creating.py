@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from relay.errors import ParkedBefore
 from relay.rules import shadow as shadows
 from relay.rules.effects import Key
-from relay.rules.types import Field, Fields, JsonObject, Kind
-from relay.store import effects, incoming, naming, nesting, rosters, rows, writing
+from relay.rules.types import Field, Fields, JsonObject, Kind, Write
+from relay.store import effects, incoming, naming, nesting, parts, rosters, rows, seating, writing
 from relay.store.reading import resource_view
 from relay.store.records import Accepted
 from relay.store.transaction import Transaction, from_json, to_json
@@ -16,6 +16,7 @@ from relay.store.transaction import Transaction, from_json, to_json
 if TYPE_CHECKING:
     from relay.store.incoming import Accepting, AcceptRules
     from relay.store.rows import ResourceRow
+    from relay.store.seating import Spread
 
 
 def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
@@ -33,31 +34,48 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     twin = None if holder is None else _unanswered_twin(tx, holder, digest)
     if twin is not None:
         return _repeat(tx, *twin, request)
-    naming.refuse_held_name(write.kind, fields.name, holder, rules.profile)
+    naming.refuse_held_name(tx, write.kind, fields.name, holder, rules.profile)
     parked = _parked(tx, write.kind, fields)
     if parked is not None:
         _refuse_once(tx, parked, digest)
     # Groups above one that TFE refused to create held on to whom it stood for.
     before = None if parked is None else nesting.reach(tx, parked.id)
     if parked is None:
-        row = _insert(tx, request, fields, shadow)
+        row = incoming.insert_resource(tx, write.kind, request.connection, fields, shadow)
     else:
         row = _revive(tx, parked, fields, shadow)
-    asked = rosters.net(tx, row, write.members, flatten=rules.flatten)
+    asked = _asked(tx, row, write, rules, revived=parked is not None)
     members = nesting.own(tx, row, asked)
-    writes = _writes(fields, members.wanted, revives=parked is not None)
+    seated = _seated(tx, row, members.wanted, rules)
+    writes = _writes(fields, seated.own, revives=parked is not None)
     change = incoming.insert_change(tx, request, row, writes, digest)
     effects.write(tx, row, Key.EXISTS, change, base=None, revokes=False)
-    most = rules.profile.max_members
     if members.wanted:
-        size = writing.write_members(tx, rows.by_row(tx, row), members.wanted, change, most)
-        tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, row))
+        parts.write(tx, rows.by_row(tx, row), seated, change)
         nesting.mark(tx, row, members.via)
     accepted = incoming.finish(tx, request, change, row, rules)
+    parts.follow(tx, row, seated, request.connection)
     if before is not None:
         reach = nesting.reach(tx, row, before.users | members.users)
-        nesting.follow(tx, reach, request.connection, most)
+        nesting.follow(tx, reach, request.connection, rules.profile.max_members)
     return incoming.leave_out(tx, request, accepted, asked.left_out)
+
+
+def _asked(
+    tx: Transaction, row: int, write: Write, rules: AcceptRules, *, revived: bool
+) -> rosters.Asked:
+    """The roster a POST asks for; a revived group's parts are emptied of everybody else."""
+    asked = rosters.net(tx, row, write.members, flatten=rules.flatten)
+    if revived:
+        asked.users = dict.fromkeys(seating.placed(tx, row), False) | asked.users
+    return asked
+
+
+def _seated(tx: Transaction, row: int, wanted: dict[int, bool], rules: AcceptRules) -> Spread:
+    most = rules.profile.max_members
+    if not wanted:
+        return seating.Spread(wanted, most)
+    return seating.spread(tx, rows.by_row(tx, row), wanted, most)
 
 
 def _unanswered_twin(
@@ -115,37 +133,14 @@ def why_parked(tx: Transaction, resource: ResourceRow) -> str:
     return f"Terraform Enterprise refused to create this {resource.kind}{said}; POST it again"
 
 
-def _insert(tx: Transaction, request: Accepting, fields: Fields, shadow: JsonObject) -> int:
-    public_id = tx.new_id()
-    row = tx.insert(
-        "INSERT INTO resource (kind, public_id, state, origin, name, name_key, external_id, active,"
-        " email, shadow, created, modified) VALUES (?, ?, 'live', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            request.write.kind.value,
-            public_id,
-            request.connection,
-            fields.name,
-            fields.name.casefold(),
-            fields.external_id,
-            fields.active,
-            fields.email,
-            to_json(shadow),
-            tx.now,
-            tx.now,
-        ),
-    )
-    tx.run("INSERT INTO alias (id, resource) VALUES (?, ?)", (public_id, row))
-    return row
-
-
 def _revive(tx: Transaction, parked: ResourceRow, fields: Fields, shadow: JsonObject) -> int:
     """Let a new POST take a parked creation's place under its id (S5)."""
     tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (parked.id,))
-    tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (parked.id,))
+    tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0 AND part = 0", (parked.id,))
     tx.run("DELETE FROM nest WHERE parent = ?", (parked.id,))
     tx.run(
-        "UPDATE resource SET size = 0, state = 'live', shadow = ?, modified = ? WHERE id = ?",
-        (to_json(shadow), tx.now, parked.id),
+        "UPDATE resource SET size = ?, state = 'live', shadow = ?, modified = ? WHERE id = ?",
+        (len(seating.placed(tx, parked.id)), to_json(shadow), tx.now, parked.id),
     )
     for field in Field:
         rows.set_desired(tx, parked.id, field, getattr(fields, field))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from relay.store import backing_up, drifting, dropping, releasing, retrying, shape
+from relay.store import backing_up, drifting, dropping, parts, releasing, retrying, shape, status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from relay.store.executor import Reader, Writer
     from relay.store.opening import StoreSettings
     from relay.store.releasing import Held, Selection
+    from relay.store.status import PartOf
 
 
 class Desk:
@@ -68,6 +69,18 @@ class Desk:
         """What waits, by kind, cause and age (`relay.store.shape`)."""
         now = self._clock.wall()
         return await self._reader.submit(lambda connection: shape.shape(connection, now))
+
+    async def parts(self) -> list[PartOf]:
+        """Every part of every group that is larger than TFE takes."""
+        return await self._reader.submit(status.parts)
+
+    async def compact(self, group: str, actor: str, reason: str) -> list[str]:
+        """Delete the empty parts of the group with this id or name; their names.
+
+        Raises:
+            Refused: 404, there is no such group.
+        """
+        return await self._writer.submit(lambda tx: parts.compact(tx, group, actor, reason))
 
     async def backup(self, to: Path) -> int:
         """Copy the database as it is now, while it is used; the copy's size in bytes.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from relay.rules.effects import FIELD_OF, Key, shadow_attribute
-from relay.store import effects, lanes, removing, rosters, rows
+from relay.store import effects, lanes, removing, rosters, rows, seating
 from relay.store.transaction import from_json, to_json
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def _follow(tx: Transaction, resource: ResourceRow, key: int) -> None:
             (bool(confirmed) - was, resource.id),
         )
         effects.close(tx, resource.id, key)
+        seating.mirror(tx, resource, key)
         rosters.forget_absent(tx, resource.id, key)
     elif resource.confirmed is not None:
         field = FIELD_OF[Key(key)]

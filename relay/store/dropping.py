@@ -19,6 +19,7 @@ from relay.store import (
     merging,
     nesting,
     parking,
+    parts,
     removing,
     returning,
     rows,
@@ -74,6 +75,7 @@ def _gone(tx: Transaction, resource: ResourceRow) -> None:
     reach = nesting.reach(tx, resource.id)
     connection = tx.value("SELECT connection FROM change WHERE id = ?", (resource.last_change,))
     removing.gone(tx, resource)
+    parts.end(tx, resource, connection or "relay")
     nesting.follow(tx, reach, connection or "relay")
 
 

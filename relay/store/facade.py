@@ -29,6 +29,7 @@ from relay.store import (
     quarantine,
     recovering,
     restoring,
+    seating,
     settling,
     status,
 )
@@ -113,6 +114,8 @@ class Store:
         self._operators.start()
         policy = self._settings.guard
         await self._writer.submit(lambda tx: guard.configure(tx, policy))
+        most = self._settings.rules.profile.max_members if self._settings.overflow else None
+        await self._writer.submit(lambda tx: seating.configure(tx, most))
         await self._writer.submit(ballast.take)
         if self._restored is not None:
             reason = self._restored

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from relay.rules.contract import TargetProfile
-    from relay.rules.types import Write
+    from relay.rules.types import Fields, JsonObject, Kind, Write
     from relay.store.rows import ResourceRow
 
 
@@ -84,6 +84,36 @@ def insert_change(
     tx.audit("accepted", request.connection, change=change, resource=resource, detail=why)
     tx.outbox.counted.append(("changes", "accepted"))
     return change
+
+
+def insert_resource(
+    tx: Transaction,
+    kind: Kind,
+    origin: str,
+    fields: Fields,
+    shadow: JsonObject,
+) -> int:
+    """Insert a new resource that a connection creates, with an id of ours; its row."""
+    public_id = tx.new_id()
+    row = tx.insert(
+        "INSERT INTO resource (kind, public_id, state, origin, name, name_key, external_id, active,"
+        " email, shadow, created, modified) VALUES (?, ?, 'live', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            kind.value,
+            public_id,
+            origin,
+            fields.name,
+            fields.name.casefold(),
+            fields.external_id,
+            fields.active,
+            fields.email,
+            to_json(shadow),
+            tx.now,
+            tx.now,
+        ),
+    )
+    tx.run("INSERT INTO alias (id, resource) VALUES (?, ?)", (public_id, row))
+    return row
 
 
 def digest_of(write: Write) -> str:

@@ -28,7 +28,9 @@ def join(tx: Transaction, user: int) -> None:
     """The user exists now: every membership that waited for it, or left it out, may be sent."""
     tx.run("UPDATE effect SET state = 'open' WHERE key = ? AND state = 'waiting'", (user,))
     for (group,) in tx.all(
-        "SELECT group_id FROM member WHERE user_id = ? AND desired = 1 AND confirmed = 0", (user,)
+        "SELECT group_id FROM member WHERE user_id = ? AND desired = 1 AND confirmed = 0"
+        " AND part = 0",
+        (user,),
     ):
         resource = rows.by_row(tx, group)
         if not resource.wanted:

@@ -168,10 +168,11 @@ def _expire(tx: Transaction, connection: str, loss: Loss, before: float) -> None
 
 POPULATION: Final = {
     Loss.DEACTIVATIONS: "SELECT count(*) FROM resource"
-    " WHERE kind = 'User' AND state = 'live' AND active = 1",
-    Loss.DELETIONS: "SELECT count(*) FROM resource WHERE state = 'live'",
+    " WHERE kind = 'User' AND state = 'live' AND part_of IS NULL AND active = 1",
+    Loss.DELETIONS: "SELECT count(*) FROM resource"
+    " WHERE kind IN ('User', 'Group') AND state = 'live' AND part_of IS NULL",
     Loss.REMOVALS: "SELECT ifnull(sum(size), 0) FROM resource"
-    " WHERE kind = 'Group' AND state = 'live'",
+    " WHERE kind = 'Group' AND state = 'live' AND part_of IS NULL",
 }
 
 

@@ -57,3 +57,17 @@ def nest(db: Database) -> None:
     )
     db.execute("CREATE INDEX nest_child ON nest (child)")
     db.execute("ALTER TABLE member ADD COLUMN via INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations(name="0004_parts")
+def parts(db: Database) -> None:
+    """Parts of groups that are larger than TFE takes, and which part has a member there."""
+    db.execute("ALTER TABLE resource ADD COLUMN part_of INTEGER")
+    db.execute("ALTER TABLE resource ADD COLUMN part_no INTEGER")
+    db.execute("DROP INDEX resource_listed")
+    db.execute(
+        "CREATE INDEX resource_listed ON resource (kind, id)"
+        " WHERE state = 'live' AND part_of IS NULL"
+    )
+    db.execute("CREATE INDEX resource_part ON resource (part_of) WHERE part_of IS NOT NULL")
+    db.execute("ALTER TABLE member ADD COLUMN part INTEGER NOT NULL DEFAULT 0")

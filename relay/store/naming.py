@@ -24,17 +24,25 @@ def refuse_taken_name(
     """
     holder = rows.live_by_name(tx, kind, name)
     others = None if holder is None or holder.id == but else holder
-    refuse_held_name(kind, name, others, profile)
+    refuse_held_name(tx, kind, name, others, profile)
 
 
 def refuse_held_name(
-    kind: Kind, name: str, holder: ResourceRow | None, profile: TargetProfile
+    tx: Transaction, kind: Kind, name: str, holder: ResourceRow | None, profile: TargetProfile
 ) -> None:
     """The same, once it is known who has the name.
 
     Raises:
         Refused: 409 `uniqueness`.
     """
+    if holder is not None and holder.part_of is not None:
+        owner = rows.by_row(tx, holder.part_of)
+        raise Refused(
+            409,
+            f"{name!r} is a part of the {kind} {owner.name!r} (id {owner.public_id}), which is"
+            " larger than Terraform Enterprise takes",
+            "uniqueness",
+        )
     if holder is not None:
         raise Refused(
             409,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from relay.rules.types import Kind, Verb, Write
-from relay.store import incoming, rosters, rows, writing
+from relay.store import incoming, parts, rosters, rows, seating, writing
 from relay.store.transaction import to_json
 
 if TYPE_CHECKING:
@@ -183,13 +183,14 @@ def _bring(
         return
     connection, below = cause
     request = incoming.Accepting(connection, Write(Verb.PATCH, Kind.GROUP))
-    writes = writing.membership_writes(wanted)
+    seated = seating.spread(tx, before, wanted, most)
+    writes = writing.membership_writes(seated.own)
     name = tx.value("SELECT name FROM resource WHERE id = ?", (below,))
     why = f"through the nested group {name!r}"
     change = incoming.insert_change(tx, request, row, writes, why=why)
-    size = writing.write_members(tx, before, wanted, change, most)
-    tx.run("UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, row))
+    parts.write(tx, before, seated, change)
     incoming.enter_lane(tx, request, change, before)
+    parts.follow(tx, row, seated, connection)
     tx.outbox.work = True
 
 

@@ -24,6 +24,7 @@ class StoreSettings:
         synchronous: `FULL`; less is a negative control of the proofs.
         min_free_bytes: below this much free space writes of IdPs are answered 503, so that
             delivery can still record its results (A7).
+        overflow: groups larger than TFE takes are held there in parts.
         guard: how much an IdP may take away before an operator is asked.
     """
 
@@ -32,3 +33,4 @@ class StoreSettings:
     synchronous: str = "FULL"
     min_free_bytes: int = 64 * 1024 * 1024
     guard: GuardPolicy = OPEN_DOOR
+    overflow: bool = False

@@ -141,11 +141,11 @@ def _members(
     add: list[tuple[int, str]] = []
     remove: list[tuple[int, str]] = []
     for user, target, wanted in tx.all(
-        "SELECT e.key, u.target_id, m.desired FROM effect e"
+        "SELECT e.key, u.target_id, iif(m.part = 0, m.desired, 0) AS wanted FROM effect e"
         " JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
         " JOIN resource u ON u.id = e.key"
         " WHERE e.resource = ? AND e.key > 0 AND e.state = 'open' AND e.slice = ? AND e.due <= ?"
-        " AND u.target_id IS NOT NULL AND NOT (m.desired = 1 AND u.state <> 'live')",
+        " AND u.target_id IS NOT NULL AND NOT (wanted = 1 AND u.state <> 'live')",
         (group.id, part, tx.now),
     ):
         (add if wanted else remove).append((user, target))
@@ -181,7 +181,7 @@ def _whole_roster(
         return None
     targets = tx.all(
         "SELECT u.target_id FROM member m JOIN resource u ON u.id = m.user_id"
-        " WHERE m.group_id = ? AND m.desired = 1 AND u.state = 'live'",
+        " WHERE m.group_id = ? AND m.desired = 1 AND m.part = 0 AND u.state = 'live'",
         (group.id,),
     )
     if any(target is None for (target,) in targets):

@@ -56,7 +56,8 @@ def get(connection: Connection, kind: Kind, identifier: str, *, members: bool) -
     """The live resource that any of its ids names, or None."""
     row = connection.execute(
         f"SELECT {VIEW} FROM resource"
-        " WHERE id = (SELECT resource FROM alias WHERE id = ?) AND kind = ? AND state = 'live'",
+        " WHERE id = (SELECT resource FROM alias WHERE id = ?) AND kind = ? AND state = 'live'"
+        " AND part_of IS NULL",
         (identifier, kind.value),
     ).fetchone()
     return None if row is None else _resource(connection, kind, row, members=members)
@@ -96,7 +97,7 @@ def _members(connection: Connection, group: int) -> tuple[Member, ...]:
 
 def list_page(connection: Connection, kind: Kind, query: ListQuery) -> Page:
     """One page in the order of creation, which never changes."""
-    where, values = "kind = ? AND state = 'live'", [kind.value]
+    where, values = "kind = ? AND state = 'live' AND part_of IS NULL", [kind.value]
     if query.equals is not None:
         condition, value = _condition(kind, *query.equals)
         if condition is None:
@@ -143,7 +144,8 @@ def scan(
 ) -> Page | None:
     """A page of what a predicate picks, over at most `limit` resources; None if there are more."""
     rows = connection.execute(
-        f"SELECT {VIEW} FROM resource WHERE kind = ? AND state = 'live' ORDER BY id LIMIT ?",
+        f"SELECT {VIEW} FROM resource WHERE kind = ? AND state = 'live' AND part_of IS NULL"
+        " ORDER BY id LIMIT ?",
         (kind.value, limit + 1),
     ).fetchall()
     if len(rows) > limit:

@@ -18,8 +18,10 @@ from relay.store import (
     lanes,
     naming,
     nesting,
+    parts,
     rosters,
     rows,
+    seating,
     writing,
 )
 from relay.store.records import ChangeState
@@ -149,10 +151,14 @@ def _write_again(
     wanted = {user: True for user in writes.get("+", ()) if user in mine}
     wanted |= {user: False for user in writes.get("-", ()) if user in mine}
     if wanted:
-        size = writing.write_members(tx, resource, wanted, change, profile.max_members)
-        tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, resource.id))
+        seated = seating.spread(tx, resource, wanted, profile.max_members)
+        parts.write(tx, resource, seated, change)
     connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
-    nesting.follow(tx, nesting.reach(tx, resource.id, wanted), connection)
+    if wanted:
+        parts.follow(tx, resource.id, seated, connection)
+    for user in wanted:
+        seating.mirror(tx, resource, user)
+    nesting.follow(tx, nesting.reach(tx, resource.part_of or resource.id, wanted), connection)
     guard.review_losses(tx, rows.by_row(tx, resource.id), connection)
     lanes.touch(tx, rows.by_row(tx, resource.id), change)
     effects.settle_changes(tx, resource.id)

@@ -9,7 +9,7 @@ from relay.rules.effects import (
     Key,
     shadow_attribute,
 )
-from relay.store import effects, nesting, rosters, rows
+from relay.store import effects, nesting, rosters, rows, seating
 from relay.store.claims import UNKNOWN
 from relay.store.transaction import Transaction, from_json, to_json
 
@@ -46,7 +46,9 @@ def return_to(
         )
     if effect.key > 0:
         connection = tx.value("SELECT connection FROM change WHERE id = ?", (effect.last,))
-        nesting.follow(tx, nesting.reach(tx, resource.id, [effect.key]), connection or "relay")
+        seating.mirror(tx, resource, effect.key)
+        reach = nesting.reach(tx, resource.part_of or resource.id, [effect.key])
+        nesting.follow(tx, reach, connection or "relay")
     return there
 
 

@@ -69,7 +69,7 @@ def _rows_of(tx: Transaction, ids: Sequence[str]) -> dict[str, tuple[int, str, s
         marks = ",".join("?" * len(part))
         for identifier, row, kind, state in tx.all(
             "SELECT a.id, r.id, r.kind, r.state FROM alias a JOIN resource r ON r.id = a.resource"
-            f" WHERE a.id IN ({marks})",
+            f" WHERE a.id IN ({marks}) AND r.part_of IS NULL",
             part,
         ):
             found[identifier] = (row, kind, state)
@@ -120,9 +120,14 @@ def desired(tx: Transaction, group: int) -> list[int]:
 
 
 def state(tx: Transaction, group: int, user: int) -> tuple[int, int]:
-    """`(desired, confirmed)` of one membership; confirmed 2 is unknown."""
+    """`(desired, confirmed)` of one membership in TFE's own group; confirmed 2 is unknown.
+
+    Who is placed in another part of an overflowed group is not desired in this one.
+    """
     row: tuple[int, int] | None = tx.one(
-        "SELECT desired, confirmed FROM member WHERE group_id = ? AND user_id = ?", (group, user)
+        "SELECT iif(part = 0, desired, 0), confirmed FROM member"
+        " WHERE group_id = ? AND user_id = ?",
+        (group, user),
     )
     return row or (0, 0)
 

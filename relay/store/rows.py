@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = (
     "id, kind, public_id, target_id, state, name, name_key, external_id, active, email, shadow, "
     "size, c_exists, c_name, c_external_id, c_active, c_email, c_size, c_at, c_active_at, "
-    "sent_name, created, modified, last_change, origin"
+    "sent_name, created, modified, last_change, origin, part_of, part_no"
 )
 
 LIVE: Final = "live"
@@ -51,6 +51,8 @@ class ResourceRow:
     modified: float
     last_change: int
     origin: str
+    part_of: int | None
+    part_no: int | None
 
     @property
     def type(self) -> Kind:

@@ -86,6 +86,35 @@ def snapshot_in(connection: Connection) -> Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class PartOf:
+    """A group of TFE that is a part of one larger than TFE takes, the first part included.
+
+    Attributes:
+        group: the name of the whole, as the IdP knows it.
+        name: in TFE.
+        members: desired in this part.
+    """
+
+    group: str
+    name: str
+    members: int
+
+
+def parts(connection: Connection) -> list[PartOf]:
+    """Every part of every overflowed group, in order."""
+    rows = connection.execute(
+        "WITH wholes AS (SELECT DISTINCT part_of AS id FROM resource"
+        "  WHERE part_of IS NOT NULL AND state = 'live')"
+        " SELECT g.name, p.name, (SELECT count(*) FROM member m WHERE m.group_id = p.id"
+        "  AND m.desired = 1 AND m.part = 0)"
+        " FROM wholes w JOIN resource g ON g.id = w.id JOIN resource p"
+        "  ON (p.id = g.id OR p.part_of = g.id) AND p.state = 'live'"
+        " ORDER BY g.id, ifnull(p.part_no, 1)"
+    )
+    return [PartOf(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Census:
     """What has to be counted row by row: for who asks, not for what is watched.
 
@@ -103,7 +132,10 @@ class Census:
 def census(connection: Connection) -> Census:
     """Count; a million rows take a tenth of a second."""
     live = dict(
-        connection.execute("SELECT kind, count(*) FROM resource WHERE state = 'live' GROUP BY kind")
+        connection.execute(
+            "SELECT kind, count(*) FROM resource WHERE state = 'live' AND part_of IS NULL"
+            " GROUP BY kind"
+        )
     )
     lanes = dict(connection.execute("SELECT state, count(*) FROM lane GROUP BY state"))
     return Census(live.get("User", 0), live.get("Group", 0), lanes)

@@ -34,13 +34,21 @@ class SiteMetrics:
             registry=registry,
         )
 
-    def observe(self, troubles: Sequence[str], tokens: Mapping[str, float]) -> None:
+        self._unlinked = Gauge(
+            f"{prefix}_unlinked_part_members",
+            "Members of parts of large groups that no team follows: they get nothing by it.",
+            registry=registry,
+        )
+
+    def observe(self, troubles: Sequence[str], tokens: Mapping[str, float], unlinked: int) -> None:
         """Set all of it.
 
         Args:
             troubles: the kind of each finding.
             tokens: seconds left of each SCIM token, by id.
+            unlinked: members of parts that no team follows.
         """
+        self._unlinked.set(unlinked)
         self._trouble.clear()
         for what in troubles:
             self._trouble.labels(what).inc()

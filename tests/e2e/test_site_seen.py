@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
-from support.idp import add
+from support.idp import add, remove
 from support.relays import relay_for, typed, until, write_config
 
 from relay.simulator.admin import orders
@@ -244,3 +245,35 @@ async def test_check_asks_a_running_relay_which_knows_what_lags(tfe, tmp_path):
         )
         _, shown = await typed(tmp_path, "check")
     assert "WARN  team_lags: the team acme/devs" in shown
+
+
+async def test_a_part_of_a_large_group_that_no_team_follows_is_named_with_its_head_count(
+    tfe, tmp_path
+):
+    orders.organizations(tfe, {"name": "acme"})
+    team = orders.teams(tfe, {"organization": "acme", "name": "devs"})["id"]
+    measured = tmp_path / "profile.json"
+    measured.write_text('{"limits": {"max_members": 2}}')
+    tfe.behave(replace(tfe.behaviour, member_limit=2))
+    groups = {"oversize": "overflow", "overflow_acknowledged": True}
+    target = {"profile_file": str(measured), "rate": 100}
+    async with watching(tfe, tmp_path, groups=groups, target=target) as relay:
+        people = [await relay.idp.create_user(f"user{number}@x.org") for number in range(3)]
+        crew = await relay.idp.create_group("Crew", *people)
+        await relay.settled()
+        orders.links(tfe, {"team": team, "group": "Crew"})
+        cause = (await found(relay))["part_unlinked"]["cause"]
+        assert "Crew (2)" in cause
+        assert "1 members" in cause
+        assert metric(relay, "unlinked_part_members") == 1
+        code, shown = await typed(tmp_path, "groups", "parts")
+        assert code == 0
+        assert [line.split()[-1] for line in shown.splitlines()[1:]] == ["true", "false"]
+
+        await relay.idp.patch(f"/Groups/{crew}", remove(people[2]))
+        await relay.settled()
+        code, shown = await typed(tmp_path, "groups", "compact", "Crew", "--reason", "empty")
+        assert (code, "Crew (2)" in shown) == (0, True)
+        await relay.settled()
+        assert "part_unlinked" not in await found(relay)
+        assert [one.fields.display_name for one in tfe.directory.groups] == ["Crew"]

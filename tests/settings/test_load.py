@@ -95,7 +95,7 @@ def test_every_problem_is_named_at_once(written):
     [
         ("[listen]\nadress = 1\n", "listen.adress: unknown key; did you mean address?"),
         ("[lissten]\n", "lissten: unknown table; did you mean listen?"),
-        ("[groups]\noversize = 'overflow'\n", 'groups.oversize: "overflow" is not built yet'),
+        ("[groups]\noversize = 'overflow'\n", "groups.oversize: a team takes one part"),
         ("[admin_api]\nurl = 'https://x'\n", "admin_api.token_file: missing; admin_api.url and"),
         ("[admin_api]\nurl = 'http://x.org'\n", "admin_api.url: the token would travel in clear"),
         ("[listen]\ntls_certificate = '/x'\n", "listen.tls_key: missing"),

@@ -300,6 +300,14 @@ def _outcome(reply: Reply, wall: float) -> Answered | MaybeSent:
     return Answered(reply.status, headers, body, wall)
 
 
+def _stand_in(clock: LabClock, most: int | None) -> Tfe:
+    settings = SimulatorSettings(limit=RateLimit(rate=0), keep_bodies=True)
+    tfe = Tfe(settings, clock=clock)
+    if most is not None:
+        tfe.behave(replace(tfe.behaviour, member_limit=most))
+    return tfe
+
+
 @asynccontextmanager
 async def lab_in(
     folder: Path,
@@ -309,12 +317,19 @@ async def lab_in(
     max_pending: int = 100_000,
     guard: GuardPolicy = OPEN_DOOR,
     flatten: bool = False,
+    part: int | None = None,
 ) -> AsyncIterator[Lab]:
-    """A lab on a database in `folder`; give `tfe` and `clock` again to restart on the same file."""
+    """A lab on a database in `folder`; give `tfe` and `clock` again to restart on the same file.
+
+    With `part` groups overflow into parts of so many members.
+    """
     clock = clock or LabClock()
-    tfe = tfe or Tfe(SimulatorSettings(limit=RateLimit(rate=0), keep_bodies=True), clock=clock)
-    rules = AcceptRules(TFE, "userName", max_pending, patience=3, flatten=flatten)
-    settings = StoreSettings(folder / "lab.db", rules, synchronous="OFF", guard=guard)
+    tfe = tfe or _stand_in(clock, part)
+    profile = TFE if part is None else replace(TFE, max_members=part)
+    rules = AcceptRules(profile, "userName", max_pending, patience=3, flatten=flatten)
+    settings = StoreSettings(
+        folder / "lab.db", rules, synchronous="OFF", guard=guard, overflow=part is not None
+    )
     store = Store(settings, clock, RandomIds(), Unobserved(), lambda _metric, _label: None)
     await store.start()
     lab = Lab(store, tfe, clock)
