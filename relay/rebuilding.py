@@ -23,7 +23,7 @@ class Rebuilding:
 
     def routes(self) -> dict[str, Route]:
         """What the control socket answers."""
-        return {"rebuild": self._rebuild, "rebuild/show": self._show}
+        return {"rebuild": self._rebuild, "rebuild/show": self._show, "ids": self._ids}
 
     async def _rebuild(self, arguments: JsonObject, actor: str) -> Json:
         """Begin one, or go on with the one under way; a dry run only counts.
@@ -34,7 +34,14 @@ class Rebuilding:
         if arguments.get("dry_run"):
             found = await self._store.run(lambda tx: rebuilding.left(tx.connection))
             return {"done": False, "left": dict[str, "Json"](found)}
-        return told(await self._rebuilder.order(f"{actor}: {arguments.get('reason')}"))
+        ordered = f"{actor}: {arguments.get('reason')}"
+        return told(await self._rebuilder.order(ordered, rebind=bool(arguments.get("rebind"))))
+
+    async def _ids(self, arguments: JsonObject, _actor: str) -> Json:
+        """A page of who has which ids, behind the row `after`."""
+        after = arguments.get("after")
+        begin = after if isinstance(after, int) else 0
+        return [*await self._store.ids(begin, minted=not arguments.get("all"))]
 
     async def _show(self, _arguments: JsonObject, _actor: str) -> Json:
         at = await self._rebuilder.state()
@@ -45,6 +52,7 @@ def told(at: Rebuild) -> JsonObject:
     """A rebuild in a few fields."""
     return {
         "done": at.done,
+        "rebind": at.rebind,
         "reading": None if at.done or at.start is None else at.kind.value,
         "adopted": at.adopted,
         "missing": at.missing,

@@ -1,4 +1,4 @@
-"""`scim-relay rebuild`: make a TFE that was wiped or replaced match the directory."""
+"""`scim-relay rebuild` and `import --rebind`: a TFE that was replaced, or changed without us."""
 
 from __future__ import annotations
 
@@ -32,10 +32,37 @@ def rebuild(config: Path | None, socket: str | None, reason: str | None, dry_run
     """
     if reason is None and not dry_run:
         raise click.UsageError("--reason is needed: why everything is created again")
-    arguments: JsonObject = {"reason": reason, "dry_run": dry_run}
+    follow(config, socket, {"reason": reason, "dry_run": dry_run})
+
+
+@click.command(name="import")
+@config_option
+@socket_option
+@click.option("--rebind", is_flag=True, help="Make the directory what Terraform Enterprise has.")
+@click.option("--reason", help="Why; kept in the audit log. Needed with --rebind.")
+def import_(config: Path | None, socket: str | None, rebind: bool, reason: str | None) -> None:
+    """Tell how far Terraform Enterprise was read at first start; or take it over as it is now.
+
+    With `--rebind`, while the hold `foreign` or `operator` stands, all of Terraform Enterprise is
+    read: what it has is compared, bound and desired as it is, what it does not have is forgotten.
+    Changes that are pending are delivered afterwards. Ids that identity providers hold stay valid
+    for whoever is there under the same name.
+    """
+    if not rebind:
+        answer = ask_daemon(config, socket, "status", {})
+        assert isinstance(answer, dict)
+        show_fields({"import": answer["import"], "users": answer["users"]})
+        return
+    if reason is None:
+        raise click.UsageError("--reason is needed: why the directory follows Terraform Enterprise")
+    follow(config, socket, {"reason": reason, "rebind": True})
+
+
+def follow(config: Path | None, socket: str | None, arguments: JsonObject) -> None:
+    """Order it, wait until all was read, and show what came of it."""
     answer = ask_daemon(config, socket, "rebuild", arguments)
     assert isinstance(answer, dict)
-    while not (answer["done"] or dry_run):
+    while not (answer["done"] or arguments.get("dry_run")):
         time.sleep(LOOK_S)
         answer = ask_daemon(config, socket, "rebuild/show", {})
         assert isinstance(answer, dict)

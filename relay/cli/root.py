@@ -6,6 +6,7 @@ Errors of the one tree become one line and an exit code; anything else is a faul
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 import traceback
 from typing import Final
@@ -27,6 +28,8 @@ COMMANDS: Final = {
     "groups": ("relay.cli.groups", "Groups that are larger than Terraform Enterprise takes."),
     "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
     "holds": ("relay.cli.holds", "What waits for an operator, and the decision on it."),
+    "ids": ("relay.cli.ids", "Ids that identity providers hold, and TFE's own."),
+    "import": ("relay.cli.rebuild", "How far TFE was read; take it over as it is now."),
     "pause": ("relay.cli.holding", "Send nothing until `resume`."),
     "probe": ("relay.cli.probe", "Try the contract on a TFE that can be spared."),
     "rebuild": ("relay.cli.rebuild", "Create everything again after TFE was wiped."),
@@ -52,11 +55,15 @@ class LazyGroup(click.Group):
         return [name for name in COMMANDS if name not in HIDDEN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The object of that name in the module of that name, or None for an unknown name."""
+        """The object of that name in the module of that name, or None for an unknown name.
+
+        A name that Python keeps for itself has an underscore behind it there.
+        """
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        found = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        found = getattr(importlib.import_module(COMMANDS[cmd_name][0]), name)
         assert isinstance(found, click.Command)
         return found
 

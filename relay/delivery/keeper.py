@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 _ROUNDING_S: Final = 1.0
 """A wait of an hour is an hour, though moments pass between being asked for it and noting it."""
 
+_REBUILT: Final = frozenset({HoldName.RESTORED, HoldName.FOREIGN, HoldName.OPERATOR})
 PROBED: Final = (HoldName.PAUSED, HoldName.TOKEN, HoldName.DOWN)
 
 
@@ -90,7 +91,7 @@ class Keeper:
     @property
     def unreadable(self) -> bool:
         """Whether TFE may not even be read; to be compared with a database it is."""
-        read = {HoldName.RESTORED, HoldName.FOREIGN} if self.rebuilding else {HoldName.RESTORED}
+        read = _REBUILT if self.rebuilding else {HoldName.RESTORED}
         return bool(self._holds.keys() - read)
 
     @property

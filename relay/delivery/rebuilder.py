@@ -64,19 +64,26 @@ class Rebuilder:
         """The last rebuild, or the one under way."""
         return await self._store.run(lambda tx: rebuilding.read(tx.connection))
 
-    async def order(self, ordered: str) -> Rebuild:
-        """Begin a rebuild, or go on with the one under way; `ordered`: by whom, and why.
+    async def order(self, ordered: str, *, rebind: bool = False) -> Rebuild:
+        """Begin a rebuild, or go on with the one under way.
+
+        Args:
+            ordered: by whom, and why.
+            rebind: the reverse, in the hold `operator` too: the directory becomes what TFE has.
 
         Raises:
-            RelayError: the hold `foreign` does not stand, or a request is under way.
+            RelayError: no such hold stands, or a request is under way.
         """
         if self._at is not None and not self._at.done:
             return self._at
-        if HoldName.FOREIGN not in {hold.name for hold in self._keeper.standing}:
+        standing = {hold.name for hold in self._keeper.standing}
+        if not rebind and HoldName.FOREIGN not in standing:
             raise RelayError("cannot rebuild: the hold foreign does not stand; nothing is lost")
+        if not standing & {HoldName.FOREIGN, HoldName.OPERATOR}:
+            raise RelayError("cannot rebind: the relay is sending; `scim-relay pause` first")
         if await self._store.run(lambda tx: rebuilding.under_way(tx.connection)):
             raise RelayError("cannot rebuild yet: a request is under way; try again in a minute")
-        self._at = await self._store.run(lambda tx: rebuilding.begin(tx, ordered))
+        self._at = await self._store.run(lambda tx: rebuilding.begin(tx, ordered, rebind=rebind))
         self._ordered.set()
         return self._at
 
@@ -92,9 +99,12 @@ class Rebuilder:
     async def _is_due(self) -> bool:
         """Whether one is under way; done but for its hold, when the process died between them."""
         assert self._at is not None
-        stands = HoldName.FOREIGN in {hold.name for hold in self._keeper.standing}
+        stands = self._is_foreign()
         since = next((h.since for h in self._keeper.standing if h.name is HoldName.FOREIGN), 0.0)
         return not self._at.done or (stands and since <= self._at.began)
+
+    def _is_foreign(self) -> bool:
+        return HoldName.FOREIGN in {hold.name for hold in self._keeper.standing}
 
     async def _rebuild(self, at: Rebuild) -> None:
         self._keeper.rebuilding = True
@@ -103,10 +113,13 @@ class Rebuilder:
                 at = self._at = await self._step(at)
         finally:
             self._keeper.rebuilding = False
+        if at.rebind:
+            await self._store.desk.follow_target(at.ordered)
         await self._store.run(lambda tx: rebuilding.have_groups_wait(tx, self._rate))
         log.info(events.REBUILT, adopted=at.adopted, missing=at.missing, strangers=at.strangers)
         await self._store.note(TARGET_NOTE, self._url)
-        await self._keeper.lift(HoldName.FOREIGN, at.ordered)
+        if self._is_foreign():
+            await self._keeper.lift(HoldName.FOREIGN, at.ordered)
 
     async def _step(self, at: Rebuild) -> Rebuild:
         """One page, or one batch of what no page named."""

@@ -277,6 +277,12 @@ class Store:
         """One change with its attempts."""
         return await self._operators.submit(lambda connection: listing.change(connection, number))
 
+    async def ids(self, after: int, *, minted: bool) -> list[JsonObject]:
+        """A page of who has which ids; `minted`: only those whose id is not TFE's own."""
+        return await self._operators.submit(
+            lambda connection: listing.ids(connection, after, minted=minted)
+        )
+
     async def run(self, operation: Callable[[Transaction], T]) -> T:
         """Run one more operation in a transaction; for tools and tests."""
         return await self._writer.submit(operation)

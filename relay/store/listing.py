@@ -92,6 +92,28 @@ def change(connection: Connection, number: int) -> JsonObject | None:
     return found
 
 
+IDS: Final = 1_000
+"""Users and groups in one answer."""
+
+
+def ids(connection: Connection, after: int, *, minted: bool) -> list[JsonObject]:
+    """Live users and groups with the id an identity provider holds and the one TFE has.
+
+    Args:
+        connection: a reader's.
+        after: the `row` of the last one of the page before; 0 for the first.
+        minted: only those whose id is not TFE's own: TFE answers it with 404.
+    """
+    cursor = connection.execute(
+        "SELECT id AS row, kind, name, external_id, public_id AS id, target_id AS tfe_id"
+        " FROM resource WHERE id > ? AND state = 'live'"
+        " AND (NOT ? OR public_id IS NOT target_id) ORDER BY id LIMIT ?",
+        (after, minted, IDS),
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, found, strict=True)) for found in cursor]
+
+
 def _named(connection: Connection, sql: str, resource: int) -> list[JsonObject]:
     cursor = connection.execute(sql, (resource,))
     names = [column[0] for column in cursor.description]

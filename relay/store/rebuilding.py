@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from relay.rules.types import Kind
-from relay.store import adopting, lanes, reconciling, rows
+from relay.store import adopting, importing, lanes, reconciling, rows
 from relay.store.containing import contained
 from relay.store.transaction import Transaction, from_json, to_json
 
@@ -37,6 +37,7 @@ class Rebuild:
 
     Attributes:
         began: wall time; what TFE confirmed before it is of the TFE that is gone.
+        rebind: the reverse: the directory becomes what TFE has, pending changes apart.
         ordered: who ordered it, and why.
         done: everything was read and unlearnt.
         kind: what is read or unlearnt now.
@@ -44,11 +45,12 @@ class Rebuild:
             there is unlearnt.
         adopted: resources that were there already.
         missing: resources that were not, and are created again or are gone as they were to be.
-        strangers: what is there and nobody here knows; it is left alone.
+        strangers: what is there and nobody here knew; it is left alone, or taken in to rebind.
     """
 
     began: float
     ordered: str
+    rebind: bool = False
     done: bool = False
     kind: Kind = Kind.USER
     start: int | None = 1
@@ -79,11 +81,11 @@ def read(connection: Connection) -> Rebuild | None:
     return Rebuild(**{**stored, "kind": Kind(stored["kind"])})
 
 
-def begin(tx: Transaction, ordered: str) -> Rebuild:
+def begin(tx: Transaction, ordered: str, *, rebind: bool) -> Rebuild:
     """Begin one; what the last comparison found is forgotten."""
     tx.run("DELETE FROM drift")
-    tx.audit("rebuild", ordered, detail=to_json(left(tx.connection)))
-    return _save(tx, Rebuild(tx.now, ordered))
+    tx.audit("rebind" if rebind else "rebuild", ordered, detail=to_json(left(tx.connection)))
+    return _save(tx, Rebuild(tx.now, ordered, rebind))
 
 
 def _save(tx: Transaction, at: Rebuild) -> Rebuild:
@@ -120,13 +122,16 @@ def take_page(
 
 
 def _adopt(tx: Transaction, at: Rebuild, found: TargetResource) -> bool:
-    """Bind one resource of TFE's to ours, if it is one; False: nobody here knows it."""
+    """Bind one resource of TFE's to ours, if it is one; False: nobody here knew it."""
     known = _ours(tx, at, found)
     if known is not None:
         _forget_doubt(tx, known.id)
         if adopting.confirm(tx, known.id, found):
             return True
-    reconciling.note_stranger(tx, at.kind, found)
+    if at.rebind and known is None:
+        importing.take(tx, at.kind, found, at.began)
+    else:
+        reconciling.note_stranger(tx, at.kind, found)
     return False
 
 

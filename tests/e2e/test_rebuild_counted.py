@@ -15,6 +15,8 @@ from support.history import Player
 from support.world import World, run_virtually
 
 from relay.rules.types import Kind
+from relay.simulator.records import UserFields
+from relay.store.holds import HoldName
 
 SMALL, FULL = (120, 8, 60), (5_000, 100, 2_000)
 SIZES = [SMALL, pytest.param(FULL, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])]
@@ -180,6 +182,61 @@ def test_a_rebuild_that_is_killed_goes_on_by_itself(moment_s, tmp_path):
         assert player.held() == player.expected()
         assert (await world.counters())["parked"] == 0
         await every_id_works(player, rng)
+        await world.stop()
+
+    run_virtually(play)
+
+
+def desired(tx):
+    """Users and groups as the identity provider would read them, in the form of a fold."""
+    users = tx.all(
+        "SELECT name, external_id, active, email FROM resource"
+        " WHERE kind = 'User' AND state = 'live' ORDER BY 1, 2, 3, 4"
+    )
+    groups = tx.all("SELECT id, name FROM resource WHERE kind = 'Group' AND state = 'live'")
+    rosters = [
+        (
+            name,
+            sorted(
+                member
+                for (member,) in tx.all(
+                    "SELECT u.name FROM member m JOIN resource u ON u.id = m.user_id"
+                    " WHERE m.group_id = ? AND m.desired = 1",
+                    (row,),
+                )
+            ),
+        )
+        for row, name in groups
+    ]
+    return {"users": sorted((*one[:2], bool(one[2]), one[3]) for one in users), "groups": rosters}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_reverse_makes_the_directory_what_tfe_has_and_sends_nothing(killed, tmp_path):
+    async def play():
+        world = World(tmp_path / "w.db")
+        await world.start()
+        player = Player(world)
+        await populated(player, 60, 5)
+        moved(world)
+        world.tfe.directory.create_user(UserFields("stranger@x.org", "stranger@x.org"))
+        await world.keeper.raise_hold(HoldName.OPERATOR, "test")
+        world.tfe.log.clear()
+        await world.rebuilder.order("test", rebind=True)
+        if killed:
+            await world.pass_time(0.011)
+            await player.crash()
+        async with asyncio.timeout(600):
+            while not (await world.rebuilder.state()).done:
+                await world.pass_time(0.1)
+        await world.pass_time(1)
+        await world.keeper.lift(HoldName.OPERATOR)
+        await world.settled()
+        assert {one.method for one in world.tfe.log.entries()} == {"GET"}
+        held = player.held()
+        found = await world.store.run(desired)
+        assert found["users"] == held["users"]
+        assert sorted(found["groups"]) == held["groups"]
         await world.stop()
 
     run_virtually(play)

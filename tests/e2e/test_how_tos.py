@@ -1,0 +1,207 @@
+"""How-to pages, followed to the letter: each test types the commands of a page in their order."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from support.idp import Idp, add, deactivate
+from support.relays import relay_for, settings_for, typed, until
+
+from relay.simulator.seed import sow
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
+FAST = {"target": {"rate": 100}, "answer": {"wait": "0s"}}
+
+
+class Reader:
+    """Somebody who types what a page says, block after block."""
+
+    def __init__(self, page, folder):
+        text = (PAGES / page).read_text()
+        blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+        self.blocks = [
+            [
+                shlex.split(line, comments=True)
+                for line in block.splitlines()
+                if line.strip().startswith("scim-relay ")
+            ]
+            for block in blocks
+        ]
+        self.folder = folder
+
+    async def type_block(self):
+        """Type the next block; what it printed. Every command must succeed."""
+        shown = []
+        for _, *words in self.blocks.pop(0):
+            code, output = await typed(self.folder, *words)
+            assert code == 0, (words, output)
+            shown.append(output)
+        return "\n".join(shown)
+
+    def end(self):
+        """Nothing of the page was left out."""
+        assert self.blocks == []
+
+
+def people(sim):
+    return {one.fields.user_name: one for one in sim.directory.users}
+
+
+def crew(sim, name):
+    """The members of a group by name; nobody while it is not there."""
+    return {
+        sim.directory.user(one).fields.user_name
+        for found in sim.directory.groups.named(name)
+        for one in found.fields.members
+    }
+
+
+def seed(sim, name):
+    """Somebody whom TFE has, and nobody asked us; the id."""
+    [made] = sow(sim.directory, {"users": [{"userName": name, "email": name}]})["users"]
+    return made
+
+
+async def found_at(idp, kind, attribute, name):
+    """The id an identity provider finds when it matches by name."""
+    [one] = (await idp.find(kind, f'{attribute} eq "{name}"')).body["Resources"]
+    return one["id"]
+
+
+async def test_put_under_a_live_idp(unlimited, tmp_path):
+    async with Idp(unlimited.url, unlimited.token) as straight:
+        ids = [await straight.create_user(f"user{number}@x.org") for number in range(5)]
+        group = await straight.create_group("Crew", *ids[:3])
+    (tmp_path / "tfe-token").write_text(unlimited.token)
+    (tmp_path / "tfe-token").chmod(0o600)
+    page = Reader("put-under-a-live-idp.md", tmp_path)
+    settings_for(unlimited, tmp_path, **FAST)
+    await page.type_block()
+    async with relay_for(unlimited, tmp_path, **FAST) as relay:
+        assert "import: complete" in await page.type_block()
+        since = len(unlimited.log)
+        for number, ident in enumerate(ids):
+            name = f"user{number}@x.org"
+            assert await found_at(relay.idp, "Users", "userName", name) == ident
+        assert len(unlimited.log) == since
+        await relay.idp.patch(f"/Users/{ids[0]}", deactivate())
+        await relay.idp.patch(f"/Groups/{group}", add(ids[4]))
+        await relay.settled()
+        assert "differ" not in await page.type_block()
+        writes = [one for one in unlimited.log.entries(after=since) if one.method != "GET"]
+        assert [one.method for one in writes] == ["PATCH", "PATCH"]
+    page.end()
+    assert people(unlimited)["user0@x.org"].fields.active is False
+    assert len(crew(unlimited, "Crew")) == 4
+
+
+async def test_bypass_in_an_emergency_and_come_back(unlimited, tmp_path):
+    page = Reader("bypass-in-an-emergency.md", tmp_path)
+    async with relay_for(unlimited, tmp_path, **FAST) as relay:
+        ids = [await relay.idp.create_user(f"user{number}@x.org") for number in range(5)]
+        group = await relay.idp.create_group("Crew", *ids[:3])
+        await relay.settled()
+        await page.type_block()
+        refused = await relay.idp.patch(f"/Users/{ids[0]}", deactivate())
+        assert refused.status == 503
+        await page.type_block()
+        minted = [json.loads(line) for line in (await page.type_block()).splitlines()]
+        assert {one["id"] for one in minted} == {*ids, group}
+    async with Idp(unlimited.url, unlimited.token) as straight:
+        assert (await straight.get(f"/Users/{ids[0]}")).status == 404
+        gone = await found_at(straight, "Users", "userName", "user0@x.org")
+        assert (await straight.patch(f"/Users/{gone}", deactivate())).status == 200
+        late = await straight.create_user("late@x.org")
+        there = await found_at(straight, "Groups", "displayName", "Crew")
+        await straight.patch(f"/Groups/{there}", add(late))
+        left = await found_at(straight, "Users", "userName", "user4@x.org")
+        await straight.delete(f"/Users/{left}")
+    async with relay_for(unlimited, tmp_path, **FAST, reconcile={"every": "1h"}) as relay:
+        since = len(unlimited.log)
+        await page.type_block()
+        await page.type_block()
+        await relay.free()
+        page.end()
+        assert (await relay.idp.get(f"/Users/{ids[0]}")).body["active"] is False
+        assert (await relay.idp.get(f"/Users/{ids[4]}")).status == 404
+        assert (await relay.idp.get(f"/Users/{late}")).status == 200
+        assert (await relay.idp.patch(f"/Users/{gone}", deactivate())).status == 200
+        members = (await relay.idp.get(f"/Groups/{group}")).body["members"]
+        assert len(members) == 4
+        await relay.idp.patch(f"/Users/{ids[1]}", deactivate())
+        await relay.settled()
+        writes = [one for one in unlimited.log.entries(after=since) if one.method != "GET"]
+        assert [one.method for one in writes] == ["PATCH"]
+    assert people(unlimited)["user1@x.org"].fields.active is False
+
+
+async def test_what_waited_when_the_relay_was_bypassed_is_delivered_after_it(unlimited, tmp_path):
+    async with relay_for(unlimited, tmp_path, **FAST) as relay:
+        ids = [await relay.idp.create_user(f"user{number}@x.org") for number in range(3)]
+        await relay.settled()
+        assert (await typed(tmp_path, "pause", "--reason", "bypass"))[0] == 0
+        await relay.idp.patch(f"/Users/{ids[0]}", deactivate())
+        seed(unlimited, "late@x.org")
+        code, shown = await typed(tmp_path, "import", "--rebind", "--reason", "back")
+        assert (code, "strangers: 1" in shown) == (0, True), shown
+        assert people(unlimited)["user0@x.org"].fields.active is True
+        await typed(tmp_path, "resume", "--reason", "back")
+        await relay.settled()
+    assert people(unlimited)["user0@x.org"].fields.active is False
+    assert len(people(unlimited)) == 4
+
+
+async def test_nothing_is_taken_over_while_the_relay_sends(unlimited, tmp_path):
+    async with relay_for(unlimited, tmp_path, **FAST):
+        code, shown = await typed(tmp_path, "import", "--rebind", "--reason", "why not")
+    assert (code, "pause" in shown) == (1, True)
+
+
+async def test_leave(unlimited, tmp_path):
+    before = seed(unlimited, "before@x.org")
+    page = Reader("leave.md", tmp_path)
+    async with relay_for(unlimited, tmp_path, **FAST) as relay:
+        ada = await relay.idp.create_user("ada@x.org")
+        await relay.idp.create_group("Crew", ada, before)
+        await page.type_block()
+        await page.type_block()
+        listed, *rest = (await page.type_block()).split("{", 1)
+        assert ("ada@x.org" in listed, "before@x.org" in listed) == (True, False)
+        assert "before@x.org" in rest[0]
+    page.end()
+    async with Idp(unlimited.url, unlimited.token) as straight:
+        assert (await straight.get(f"/Users/{ada}")).status == 404
+        known = await found_at(straight, "Users", "userName", "ada@x.org")
+        assert (await straight.patch(f"/Users/{known}", deactivate())).status == 200
+        assert (await straight.get(f"/Users/{before}")).status == 200
+    assert crew(unlimited, "Crew") == {"ada@x.org", "before@x.org"}
+
+
+@pytest.mark.parametrize("restored", [False, True])
+async def test_rebuild(restored, unlimited, tmp_path):
+    page = Reader("rebuild.md", tmp_path)
+    async with relay_for(unlimited, tmp_path, **FAST) as relay:
+        ids = [await relay.idp.create_user(f"user{number}@x.org") for number in range(6)]
+        await relay.idp.create_group("Crew", *ids[:3])
+        await relay.settled()
+        unlimited.disable()
+        (tmp_path / "tfe-token").write_text(unlimited.enable())
+        if restored:
+            seed(unlimited, "user0@x.org")
+            seed(unlimited, "stranger@x.org")
+        await relay.idp.patch(f"/Users/{ids[0]}", deactivate())
+        await relay.held("foreign")
+        assert "rebuild" in await page.type_block()
+        assert "User: 6" in await page.type_block()
+        assert f"adopted: {int(restored)}" in await page.type_block()
+        await relay.settled()
+        await until(lambda: len(crew(unlimited, "Crew")) == 3, 8)
+        for ident in ids:
+            assert (await relay.idp.get(f"/Users/{ident}")).status == 200
+    page.end()
+    assert people(unlimited)["user0@x.org"].fields.active is False
+    assert len(people(unlimited)) == 6 + restored
