@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from relay.store import effects, guard, lanes, rows
+from relay.store import checking, effects, guard, lanes, rows
 from relay.store.reading import resource_view
 from relay.store.records import Accepted, ChangeState
 from relay.store.transaction import Transaction, to_json
@@ -160,6 +160,8 @@ def enter_lane(
     pending = _is_pending(tx, before.id, change)
     resource = rows.by_row(tx, before.id)
     held = guard.review(tx, before, resource, change, request)
+    if not pending:
+        checking.mark(tx, resource)
     return pending, held, lanes.touch(tx, resource, change)
 
 
