@@ -33,6 +33,7 @@ from relay.store.holds import HoldName
 from relay.store.incoming import AcceptRules
 from relay.store.settling import Circumstances
 from support.idp import group, patch_body, user
+from support.world import put_in_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -318,6 +319,7 @@ async def lab_in(
     guard: GuardPolicy = OPEN_DOOR,
     flatten: bool = False,
     part: int | None = None,
+    threads: bool = True,
 ) -> AsyncIterator[Lab]:
     """A lab on a database in `folder`; give `tfe` and `clock` again to restart on the same file.
 
@@ -330,7 +332,10 @@ async def lab_in(
     settings = StoreSettings(
         folder / "lab.db", rules, synchronous="OFF", guard=guard, overflow=part is not None
     )
-    store = Store(settings, clock, RandomIds(), Unobserved(), lambda _metric, _label: None)
+    ids = RandomIds()
+    store = Store(settings, clock, ids, Unobserved(), lambda _metric, _label: None)
+    if not threads:
+        put_in_line(store, clock, ids)
     await store.start()
     lab = Lab(store, tfe, clock)
     try:

@@ -156,6 +156,14 @@ class Unmeasured:
     def paced(self, rate: float) -> None: ...
 
 
+def put_in_line(store: Store, clock: Any, ids: Any) -> None:
+    """Have a store that was not started run its operations in the loop, without threads."""
+    writer = InlineWriter(store._writer._connection, clock, ids, store._committed, Unmeasured())
+    reader = InlineReader(store._reader._connection)
+    for part in (store, store.directory, store.desk):
+        part._writer, part._reader = writer, reader
+
+
 class MemoryTarget:
     """The target client's part, played in memory: phases and endings as over a socket."""
 
@@ -250,15 +258,7 @@ class World:
             unmeasured,
             lambda _metric, _label: None,
         )
-        writer, reader = self.store._writer, self.store._reader
-        self.store._writer = InlineWriter(
-            writer._connection, clock, self.ids, self.store._committed, unmeasured
-        )
-        self.store._reader = InlineReader(reader._connection)
-        self.store.directory._writer = self.store._writer
-        self.store.directory._reader = self.store._reader
-        self.store.desk._writer = self.store._writer
-        self.store.desk._reader = self.store._reader
+        put_in_line(self.store, clock, self.ids)
         await self.store.start()
         how = DeliverySettings(concurrency=self._concurrency, timeout_s=TIMEOUT_S)
         pacer = Pacer(RATE)
