@@ -418,6 +418,8 @@ def test_a_history_in_any_dialect_ends_in_the_oracle_s_state_within_the_bound(ki
     )
     @seed(number)
     @example([("hire", NAMES[0], True, 0), ("found", TEAMS[0], [0]), ("send",), ("fire", 0)])
+    @example(EVERY_FORM)
+    @example([step for one in EVERY_FORM for step in (one, ("send",))])
     @given(KINDS_OF_HISTORY[kind])
     def run(steps):
         played(steps, used)

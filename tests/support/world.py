@@ -172,11 +172,13 @@ class MemoryTarget:
         self._token = tfe.token
         self._open: set[asyncio.Task[Reply]] = set()
         self.sent = 0
+        self.read = 0
 
     async def send(
         self, request: Any, attempt_id: str, departing: Callable[[], None], /
     ) -> Answered:
         self.sent += 1
+        self.read += request.method == "GET"
         departing()
         exchange = asyncio.create_task(self._service.exchange(self._arrival(request, attempt_id)))
         self._open.add(exchange)
@@ -232,14 +234,16 @@ class World:
         guard: GuardPolicy = OPEN_DOOR,
         *,
         concurrency: int = 4,
+        rate: int = RATE,
     ) -> None:
         self._path = path
+        self._rate = rate
         self._concurrency = concurrency
         self._guard = guard
         self._rng = random.Random(seed)
         self.ids = CountedIds("relay")
         self.tfe = Tfe(
-            SimulatorSettings(limit=RateLimit(rate=RATE)),
+            SimulatorSettings(limit=RateLimit(rate=rate)),
             clock=VirtualClock(),
             ids=CountedIds("tfe"),
             rng=self._rng,
@@ -261,7 +265,7 @@ class World:
         put_in_line(self.store, clock, self.ids)
         await self.store.start()
         how = DeliverySettings(concurrency=self._concurrency, timeout_s=TIMEOUT_S)
-        pacer = Pacer(RATE)
+        pacer = Pacer(self._rate)
         sender = Sender(self.target, pacer, clock, unmeasured)
         identity = Identity(self.store, sender, clock)
         keeper = Keeper(self.store, sender, identity, pacer, how, clock, self._rng)
