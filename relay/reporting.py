@@ -73,6 +73,7 @@ class Reporter:
             "changes/list": self._changes,
             "changes/show": self._change,
             "site": self._site,
+            "token/rotate": self._rotate,
         }
 
     def _age(self, at: float | None) -> float:
@@ -132,6 +133,13 @@ class Reporter:
             raise NotFound("no admin API is configured; see admin_api.url")
         await self.site.look(everything=True)
         return told(self.site, self._clock.wall())
+
+    async def _rotate(self, arguments: JsonObject, actor: str) -> Json:
+        """Replace the SCIM token in `target.token_file`."""
+        if self.site is None:
+            raise NotFound("no admin API is configured; see admin_api.url")
+        step = await self.site.rotate(f"{actor}: {arguments.get('reason')}")
+        return {"new": step.new, "description": step.description, "deleted": step.old}
 
     def _hold(self, hold: Hold) -> JsonObject:
         """A hold as an operator sees it; `next_look_s` is None if only an operator ends it."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from relay.clock import SystemClock
+from relay.clock import RandomIds, SystemClock
 from relay.delivery.dispatcher import DeliverySettings
 from relay.delivery.reconciler import ReconcileSettings
 from relay.delivery.sender import ASKING
@@ -18,10 +18,12 @@ from relay.probe.kept import measured
 from relay.rules.contract import PROFILES, TargetProfile
 from relay.rules.guard import GuardPolicy, Loss
 from relay.site.examining import reading
-from relay.site.watch import SiteWatch
+from relay.site.rotating import Rotation
+from relay.site.watch import SiteWatch, WatchSettings
 from relay.store import StoreSettings
 from relay.store.incoming import AcceptRules
 from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
+from relay.target.admin import AdminWriter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,8 +84,24 @@ async def site_watch(
         yield None
         return
     async with reading(admin.url, admin.token_file, settings.target.ca_file) as reader:
+        clock = SystemClock()
+        rotation = Rotation(
+            reader=reader,
+            writer=AdminWriter(reader.channel),
+            store=store,
+            keeper=keeper,
+            path=settings.target.token_file,
+            clock=clock,
+            ids=RandomIds(),
+        )
         yield SiteWatch(
-            reader=reader, store=store, keeper=keeper, metrics=metrics, clock=SystemClock()
+            reader=reader,
+            store=store,
+            keeper=keeper,
+            metrics=metrics,
+            clock=clock,
+            rotation=rotation,
+            settings=WatchSettings(rotate_before_s=admin.rotate_before.total_seconds()),
         )
 
 

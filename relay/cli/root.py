@@ -40,7 +40,7 @@ COMMANDS: Final = {
     "simulate": ("relay.cli.simulate", "Run a stand-in for Terraform Enterprise."),
     "status": ("relay.cli.status", "Show what a running relay is doing."),
     "verify": ("relay.cli.backup", "Tell whether a backup could be used."),
-    "token": ("relay.cli.token", "Make tokens for identity providers."),
+    "token": ("relay.cli.token", "Tokens for identity providers, and TFE's."),
 }
 HELP: Final = ["-h", "--help"]
 HIDDEN: Final = frozenset({"docs"})

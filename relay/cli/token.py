@@ -9,11 +9,17 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from relay.cli.asking import ask_daemon, show_fields, socket_option
+from relay.cli.config import config_option
 from relay.cli.exits import Exit
+from relay.cli.holding import reason_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BITS: Final = 256
 _SHORTEST: Final = 24  # characters; Okta and Entra take up to some hundred
@@ -26,7 +32,7 @@ def hash_of(token: str) -> str:
 
 @click.group()
 def token() -> None:
-    """Make tokens for identity providers."""
+    """Make tokens for identity providers; replace the one for Terraform Enterprise."""
 
 
 @token.command()
@@ -39,6 +45,21 @@ def new(label: str) -> None:
     click.echo(f"token = {fresh}")
     click.echo(f"token_hash = {hash_of(fresh)}")
     click.echo("Give the token to the identity provider now: it is shown only once.", err=True)
+
+
+@token.command()
+@config_option
+@socket_option
+@reason_option
+def rotate(config: Path | None, socket: str | None, reason: str) -> None:
+    """Replace the SCIM token in `target.token_file`, by way of TFE's admin API.
+
+    A new token is made, written to the file and tried; only then the old one is deleted. Where TFE
+    does not tell which one was the relay's, none is deleted: `deleted` is empty then.
+    """
+    answer = ask_daemon(config, socket, "token/rotate", {"reason": reason})
+    assert isinstance(answer, dict)
+    show_fields(answer)
 
 
 @token.command(name="hash")

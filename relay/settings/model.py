@@ -71,9 +71,10 @@ class Target(Section):
 
 
 class AdminApi(Section):
-    """TFE's admin API, read only: tells holds apart, warns of tokens' ends, sees team links.
+    """TFE's admin API: tells holds apart, warns of tokens' ends, sees team links.
 
-    Optional: without it the relay infers what it can.
+    Optional: without it the relay infers what it can. Nothing is written with it but what an
+    operator orders (`scim-relay token rotate`), or `rotate_before` says.
     """
 
     url: OptionalUrl = key(
@@ -83,6 +84,12 @@ class AdminApi(Section):
         "",
         "File with a site administrator's token, never a SCIM token, read again when it changes.",
         "/run/secrets/tfe-admin-token",
+    )
+    rotate_before: Duration = key(
+        "0s",
+        "Replace the SCIM token in `target.token_file` so long before it ends, which the relay"
+        " must be allowed to write; `0s`: on request only.",
+        "14d",
     )
 
     @model_validator(mode="after")

@@ -145,8 +145,8 @@ def _tokens(tokens: tuple[ScimToken, ...], now: float) -> Iterator[Finding]:
             Trouble.TOKEN_ENDS,
             f"{token.id} at {limit} days",
             f"the SCIM token {name} ends in {max(left, 0.0):.1f} days; {used}",
-            "make another SCIM token in TFE and write it to target.token_file; delete it if"
-            " nobody uses it",
+            "`scim-relay token rotate` if it is the relay's, or write another one to"
+            " target.token_file; delete it if nobody uses it",
             urgent=limit == TOKEN_WARN_DAYS[0],
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.delivery.explaining import questioned
+from relay.errors import RelayError
 from relay.site.findings import findings
 from relay.site.picture import LinkedTeam, Picture, Protection, Release, people_of
 from relay.store import site as stored
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from relay.clock import Clock
     from relay.delivery.keeper import Keeper
     from relay.site.findings import Finding
+    from relay.site.rotating import Rotation, Step
     from relay.store import Store
     from relay.store.engine import Connection
-    from relay.target.admin import AdminReader, ScimSettings, User
+    from relay.target.admin import AdminReader, ScimSettings, ScimToken, User
     from relay.telemetry.site_metrics import SiteMetrics
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,7 @@ class WatchSettings:
         tokens_s: SCIM tokens.
         teams_s: teams; a request for each organisation.
         users_s: users; a request for each hundred.
+        rotate_before_s: replace our SCIM token so long before it ends; 0: on request only.
     """
 
     settings_s: float = 60.0
@@ -57,6 +60,7 @@ class WatchSettings:
     tokens_s: float = 3_600.0
     teams_s: float = 900.0
     users_s: float = 21_600.0
+    rotate_before_s: float = 0.0
 
 
 class SiteWatch:
@@ -68,6 +72,7 @@ class SiteWatch:
         keeper: holds, which are told what they are.
         metrics: for operators.
         clock: time.
+        rotation: replaces our SCIM token.
         settings: how often.
     """
 
@@ -79,6 +84,7 @@ class SiteWatch:
         keeper: Keeper,
         metrics: SiteMetrics,
         clock: Clock,
+        rotation: Rotation,
         settings: WatchSettings | None = None,
     ) -> None:
         self._reader = reader
@@ -86,6 +92,7 @@ class SiteWatch:
         self._keeper = keeper
         self._metrics = metrics
         self._clock = clock
+        self._rotation = rotation
         self._settings = settings or WatchSettings()
         self._seen = Picture()
         self._failed: dict[str, AdminFailed] = {}
@@ -102,6 +109,17 @@ class SiteWatch:
         """What an operator should know of it now."""
         refused = any(hold.name is HoldName.TOKEN for hold in self._keeper.standing)
         return findings(self._seen, self._clock.wall(), token_refused=refused)
+
+    async def rotate(self, ordered: str) -> Step:
+        """Replace our SCIM token now, and read the tokens anew.
+
+        Raises:
+            RelayError: it cannot be done, or could not be finished.
+        """
+        step = await self._rotation.rotate(ordered)
+        self._due.pop("tokens", None)
+        await self.look()
+        return step
 
     async def run(self) -> None:
         """Read what is due, until cancelled."""
@@ -166,7 +184,20 @@ class SiteWatch:
             self._due.pop("tokens", None)
 
     async def _tokens_read(self) -> None:
+        tokens = await self._reader.tokens()
+        try:
+            await self._rotation.resume()
+            ours = await self._rotation.ours() if any(map(self._is_due, tokens)) else None
+            if ours is not None and self._is_due(ours):
+                await self._rotation.rotate("admin_api.rotate_before")
+        except AdminFailed:
+            raise
+        except RelayError as error:
+            log.error(events.TOKEN_NOT_ROTATED, reason=str(error))  # noqa: TRY400 - no fault of ours
         self._seen = replace(self._seen, tokens=tuple(await self._reader.tokens()))
+
+    def _is_due(self, token: ScimToken) -> bool:
+        return token.expires - self._clock.wall() < self._settings.rotate_before_s
 
     async def _teams_read(self) -> None:
         linked = []

@@ -41,6 +41,8 @@ IMPORT_COMPLETED: Final = "import.completed"
 DRIFT_FOUND: Final = "drift.found"
 RECONCILED: Final = "reconcile.completed"
 REBUILT: Final = "rebuild.completed"
+TOKEN_ROTATED: Final = "token.rotated"  # noqa: S105 - an event
+TOKEN_NOT_ROTATED: Final = "token.not_rotated"  # noqa: S105 - an event
 SITE_TROUBLE: Final = "site.trouble"
 SITE_MENDED: Final = "site.mended"
 
@@ -146,6 +148,14 @@ FIELDS: Final[dict[str, Event]] = {
         "info",
         "All that the target holds was read; what is missing there is created from now on.",
         ("adopted", "missing", "strangers"),
+    ),
+    TOKEN_ROTATED: Event(
+        "info",
+        "A new SCIM token is in use; `old` is the id of the one that was deleted, or null.",
+        ("new", "old", "ordered"),
+    ),
+    TOKEN_NOT_ROTATED: Event(
+        "error", "The SCIM token could not be replaced; it is tried again.", ("reason",)
     ),
     SITE_TROUBLE: Event(
         "warning",

@@ -151,6 +151,11 @@ def scim_token(resource: JsonObject) -> ScimToken:
     )
 
 
+def secret_of(resource: JsonObject) -> str:
+    """What a SCIM token is sent as; TFE shows it in the answer that made it, and never again."""
+    return _need(_attributes(resource, "authentication-tokens"), "token", str)
+
+
 def scim_group(resource: JsonObject) -> ScimGroup:
     """Of a resource `scim-groups`."""
     attributes = _attributes(resource, "scim-groups")
