@@ -9,6 +9,7 @@ import structlog
 from relay.clock import RandomIds, SystemClock
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
+from relay.store.reconciling import DriftKind
 from relay.telemetry import events
 from relay.wiring import store_settings
 
@@ -37,6 +38,10 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
         "drift": lambda what: _drifted(metrics, what),
         "unexpected": lambda _where: metrics.unexpected_error(),
     }
+
+    # Prometheus sees no increase in a series that begins at 1.
+    for kind in DriftKind:
+        metrics.delivery.drift.labels(kind.value)
 
     def counted(metric: str, label: str) -> None:
         if metric in counters:

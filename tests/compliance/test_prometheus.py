@@ -1,0 +1,171 @@
+"""A real Prometheus: its own checks of rules and scrape, and alerts that fire and clear."""
+
+import asyncio
+import re
+import shutil
+import socket
+import subprocess
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from environments import made
+from programs import clean_environment, run
+from support.relays import relay_for, until
+
+from relay.simulator import RateLimit, SimulatorSettings, simulator
+from relay.simulator.faults import Fault, FaultKind, Match
+
+pytestmark = [pytest.mark.compliance, pytest.mark.timeout(300)]
+
+CONFIG = Path(__file__).parents[2] / "config" / "prometheus"
+SLOW = 200
+"""A minute of the rules is a fraction of a second here."""
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The folder of `prometheus` and `promtool`, out of Debian's package."""
+    if shutil.which("apt-get") is None:
+        pytest.skip("prometheus comes from Debian's archive")
+
+    def fill(folder):
+        folder.mkdir(parents=True)
+        fetched = subprocess.run(
+            ["apt-get", "download", "prometheus"], cwd=folder, capture_output=True, check=False
+        )
+        if fetched.returncode:
+            pytest.skip(f"Debian's archive: {fetched.stderr.decode()[-200:]}")
+        package = next(folder.glob("prometheus_*.deb"))
+        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+        package.unlink()
+
+    return made("prometheus", b"debian", fill) / "usr" / "bin"
+
+
+async def test_rules_and_configuration_are_in_order_and_every_case_passes(programs):
+    for words in (
+        ("check", "rules", "alerts.yml"),
+        ("check", "config", "prometheus.yml"),
+        ("test", "rules", "alerts_test.yml"),
+    ):
+        outcome = await run(programs / "promtool", *words, folder=CONFIG)
+        assert outcome.code == 0, outcome.output + outcome.errors
+
+
+async def test_a_scrape_of_a_running_relay_is_in_order(programs, tmp_path):
+    async with (
+        simulator(SimulatorSettings(limit=RateLimit(rate=0))) as sim,
+        relay_for(sim, tmp_path, target={"rate": 100}, metrics={"address": "127.0.0.1:0"}) as relay,
+    ):
+        await relay.idp.create_user("ada@example.com")
+        await relay.settled()
+        scrape = tmp_path / "scrape"
+        scrape.write_bytes(await scraped(relay.parts.metrics_port))
+    command = f"{programs / 'promtool'} check metrics < {scrape}"
+    outcome = await run(Path("/bin/sh"), "-c", command, folder=tmp_path)
+
+    assert (outcome.code, outcome.output + outcome.errors) == (0, "")
+
+
+async def scraped(port):
+    url = f"http://127.0.0.1:{port}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return await answer.read()
+
+
+def hurried(rules):
+    """The same rules, with every wait and age divided by `SLOW`."""
+
+    def quicker(found):
+        seconds = int(found[1]) * {"m": 60, "h": 3600, "d": 86400}[found[2]]
+        return f"{max(seconds * 1000 // SLOW, 1)}ms"
+
+    text = re.sub(r"(?<=for: )(\d+)([mhd])\b", quicker, rules)
+    return re.sub(r"(age_seconds) > 900\b", rf"\1 > {900 / SLOW}", text)
+
+
+@asynccontextmanager
+async def watched(programs, folder, port):
+    """A Prometheus that scrapes the relay twice a second; asks it which alerts fire."""
+    (folder / "alerts.yml").write_text(hurried((CONFIG / "alerts.yml").read_text()))
+    text = (CONFIG / "prometheus.yml").read_text().replace("15s", "500ms")
+    (folder / "prometheus.yml").write_text(
+        text.partition("alerting:")[0].replace("127.0.0.1:9464", f"127.0.0.1:{port}")
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = await asyncio.create_subprocess_exec(
+        str(programs / "prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address={address}",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=clean_environment(),
+    )
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield lambda: firing(session, f"http://{address}/api/v1/alerts")
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def firing(session, url):
+    try:
+        async with session.get(url) as answer:
+            alerts = (await answer.json())["data"]["alerts"]
+    except (aiohttp.ClientError, ValueError):
+        return None
+    return {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
+
+
+def told(alerts, *names, quiet=()):
+    """Wait until all of `names` fire and none of `quiet`."""
+
+    async def so():
+        now = await alerts()
+        return now is not None and set(names) <= now and not now & set(quiet)
+
+    return until(so, 60)
+
+
+def edit(**values):
+    return {"op": "replace", "value": values}
+
+
+async def test_paused_owed_behind_and_parked_fire_and_clear(programs, tmp_path):
+    keys = {
+        "target": {"rate": 100},
+        "answer": {"wait": "0s"},
+        "metrics": {"address": "127.0.0.1:0"},
+    }
+    async with (
+        simulator(SimulatorSettings(limit=RateLimit(rate=0))) as sim,
+        relay_for(sim, tmp_path, **keys) as relay,
+        watched(programs, tmp_path, relay.parts.metrics_port) as alerts,
+    ):
+        ada = await relay.idp.create_user("ada@example.com")
+        await relay.settled()
+        await told(alerts, quiet=["ScimRelayDown", "ScimRelayTargetPaused", "ScimRelayParked"])
+
+        sim.pause()
+        await relay.idp.patch(f"/Users/{ada}", edit(active=False))
+        waiting = ["ScimRelayTargetPaused", "ScimRelayRevocationsOwed"]
+        await told(alerts, *waiting, quiet=["ScimRelayBehind"])
+        sim.resume()
+        await relay.settled()
+        await told(alerts, quiet=waiting)
+
+        bob, *_ = [await relay.idp.create_user(f"user{number}@x.org") for number in range(30)]
+        await told(alerts, "ScimRelayBehind")
+        await relay.settled(120)
+        await told(alerts, quiet=["ScimRelayBehind"])
+
+        refusing = Fault(kind=FaultKind.STATUS, status=422, detail="no such id")
+        sim.faults.add(refusing, Match(method="PATCH", path="^/Users/"))
+        await relay.idp.patch(f"/Users/{bob}", edit(externalId="b"))
+        await told(alerts, "ScimRelayParked")
