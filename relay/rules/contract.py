@@ -31,6 +31,7 @@ class TargetProfile:
         max_members: members of a group after the request; more is a 413.
         max_page: `count` is capped at this.
         reserved_group_names: names the target refuses with 409, case-folded.
+        groups_are_teams: a group founds a team, and takes it along when it is deleted.
     """
 
     rate: int = 10
@@ -39,8 +40,11 @@ class TargetProfile:
     max_members: int = 1_000
     max_page: int = 200
     reserved_group_names: frozenset[str] = frozenset()
+    groups_are_teams: bool = False
 
 
 TFE: Final = TargetProfile()
-HCP: Final = TargetProfile(rate=30, reserved_group_names=frozenset({"owners", "sso"}))
+HCP: Final = TargetProfile(
+    rate=30, reserved_group_names=frozenset({"owners", "sso"}), groups_are_teams=True
+)
 PROFILES: Final = {"tfe": TFE, "hcp": HCP}

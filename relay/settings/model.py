@@ -6,11 +6,12 @@ generated from them (`relay.settings.pages`).
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from relay.settings import profiles
 from relay.settings.base import ENV_PREFIX, Section, contradiction, key
 from relay.settings.kinds import (
     BaseUrl,
@@ -39,7 +40,9 @@ class Target(Section):
         "", "The SCIM token itself; from the environment only (`SCIM_RELAY_TARGET__TOKEN`)."
     )
     profile: Literal["tfe", "hcp"] = key(
-        "tfe", "Limits and semantics: `tfe` Terraform Enterprise, `hcp` HCP Terraform."
+        "tfe",
+        "Limits and semantics: `tfe` Terraform Enterprise, `hcp` HCP Terraform, where `rate` is 30"
+        " and `guard.max_deletions` 5 unless given: a deleted group takes its team along.",
     )
     profile_file: OptionalPath = key(
         "",
@@ -260,6 +263,17 @@ class Settings(BaseSettings):
     def control_socket(self) -> Path:
         """Where the control socket is, given or beside the database."""
         return self.control.socket or self.store.path.parent / "control.sock"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_profile(cls, data: Any) -> Any:
+        return profiles.with_defaults(data)
+
+    @model_validator(mode="after")
+    def _suits_the_profile(self) -> Self:
+        if problems := list(profiles.contradictions(self)):
+            raise contradiction(*problems)
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

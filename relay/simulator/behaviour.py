@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from relay.rules.contract import HCP, TFE, TargetProfile
 from relay.simulator.admin.budgets import AdminLimits
@@ -28,6 +29,10 @@ class RetryForm(StrEnum):
     NONE = "none"
 
 
+HCP_CONFIGURATION: Final = "scimconf-Stand1nForTests"
+"""The id that ends HCP Terraform's base path."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """Everything about the stand-in that can be changed while it runs, states apart.
@@ -44,6 +49,7 @@ class Behaviour:
         max_operations: operations of one PATCH; more is a 400.
         max_body_bytes: body of POST, PUT, PATCH; more is a 413.
         reserved_group_names: names refused with 409, case-folded (HCP Terraform).
+        groups_are_teams: a group founds a team of its name and takes it along (HCP Terraform).
     """
 
     unique: bool = True
@@ -56,6 +62,7 @@ class Behaviour:
     max_operations: int = TFE.max_operations
     max_body_bytes: int = TFE.max_body_bytes
     reserved_group_names: frozenset[str] = frozenset()
+    groups_are_teams: bool = False
 
     @classmethod
     def of(cls, profile: TargetProfile) -> Behaviour:
@@ -66,6 +73,7 @@ class Behaviour:
             max_operations=profile.max_operations,
             max_body_bytes=profile.max_body_bytes,
             reserved_group_names=profile.reserved_group_names,
+            groups_are_teams=profile.groups_are_teams,
         )
 
 
@@ -131,8 +139,10 @@ class SimulatorSettings:
 
     def for_profile(self, profile: TargetProfile) -> SimulatorSettings:
         """The same with the limits of another kind of target."""
+        path = f"{self.base_path}/{HCP_CONFIGURATION}" if profile == HCP else self.base_path
         return replace(
             self,
+            base_path=path,
             limit=replace(self.limit, rate=profile.rate),
             version="" if profile == HCP else self.version,
             behaviour=Behaviour.of(profile),

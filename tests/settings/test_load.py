@@ -190,3 +190,52 @@ def test_settings_cannot_be_changed(written):
 
 def test_a_secret_shows_as_stars():
     assert f"{Secret('canary')} {Secret('canary')!r}" == "*** ***"
+
+
+HCP = CONNECTION + (
+    '[target]\nurl = "https://app.terraform.io/scim/v2/scimconf-1"\ntoken_file = "/run/tfe"\n'
+    'profile = "hcp"\n'
+)
+
+
+def test_the_profile_of_hcp_has_its_own_rate_and_a_stricter_guard(written):
+    settings = load(written(HCP))
+
+    assert settings.target.rate == 30
+    assert settings.guard.max_deletions == Budget(count=5)
+    assert settings.guard.max_removals == Budget(share=0.1)
+
+
+def test_what_is_given_wins_over_the_profile(written, monkeypatch):
+    monkeypatch.setenv("SCIM_RELAY_TARGET__RATE", "9")
+
+    settings = load(written(HCP + '[guard]\nmax_deletions = "1%"\n'))
+
+    assert settings.target.rate == 9
+    assert settings.guard.max_deletions == Budget(share=0.01)
+
+
+def test_the_environment_can_choose_the_profile(written, monkeypatch):
+    monkeypatch.setenv("SCIM_RELAY_TARGET__PROFILE", "hcp")
+
+    assert load(written(HCP.replace('profile = "hcp"\n', ""))).target.rate == 30
+
+
+def test_what_hcp_terraform_rules_out_is_named(written):
+    wrong = HCP.replace("/scimconf-1", "") + '[admin_api]\nurl = "https://app.terraform.io"\n'
+    wrong += 'token_file = "/run/admin"\n[groups]\noversize = "overflow"\n'
+    wrong += "overflow_acknowledged = true\n"
+
+    problems = problems_of(written(wrong))
+
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "target.url",
+        "admin_api.url",
+        "groups.oversize",
+    ]
+
+
+def test_hcp_terraform_s_address_wants_its_profile(written):
+    [problem] = problems_of(written(HCP.replace('profile = "hcp"\n', "")))
+
+    assert problem.startswith("target.profile: app.terraform.io is HCP Terraform")

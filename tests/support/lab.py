@@ -18,7 +18,7 @@ from relay.clock import RandomIds
 from relay.delivery.health import Health
 from relay.errors import MaybeSent
 from relay.rules import dialect
-from relay.rules.contract import TFE
+from relay.rules.contract import TFE, TargetProfile
 from relay.rules.guard import OPEN_DOOR, GuardPolicy
 from relay.rules.types import Kind, Verb, Write
 from relay.rules.verdict import Answered, Outcome, Sent, Verdict, judge
@@ -319,6 +319,7 @@ async def lab_in(
     guard: GuardPolicy = OPEN_DOOR,
     flatten: bool = False,
     part: int | None = None,
+    profile: TargetProfile = TFE,
     threads: bool = True,
 ) -> AsyncIterator[Lab]:
     """A lab on a database in `folder`; give `tfe` and `clock` again to restart on the same file.
@@ -327,7 +328,7 @@ async def lab_in(
     """
     clock = clock or LabClock()
     tfe = tfe or _stand_in(clock, part)
-    profile = TFE if part is None else replace(TFE, max_members=part)
+    profile = profile if part is None else replace(profile, max_members=part)
     rules = AcceptRules(profile, "userName", max_pending, patience=3, flatten=flatten)
     settings = StoreSettings(
         folder / "lab.db", rules, synchronous="OFF", guard=guard, overflow=part is not None

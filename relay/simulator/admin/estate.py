@@ -103,6 +103,19 @@ class Estate:
         self._teams[team.id] = team
         return team
 
+    def form_for_group(self, name: str) -> Team:
+        """The team that a SCIM group founds, or takes over by its name (HCP Terraform).
+
+        Its name is the group's, whatever characters are in it.
+        """
+        if not self._organizations:
+            self.found("scim-organization", "scim@example.com", None)
+        organization = next(iter(self._organizations))
+        for team in self.teams(organization):
+            if team.name == name and team.link is None:
+                return team
+        return self.put(Team(f"team-{self._new_suffix()}", organization, name))
+
     def rename(self, team: Team, name: str) -> Team:
         """Another name for a team.
 

@@ -98,12 +98,18 @@ class Links:
         return team, team.link
 
     def _follow(self, before: Group | None, after: Group | None) -> None:
+        founds = self._directory.behaviour.groups_are_teams
         if before is None:
+            if founds and after is not None:
+                team = self._estate.form_for_group(after.name)
+                self._sync(replace(team, link=Link(after.stamp.id, self._clock.wall())), after)
             return
         for team in self._estate.teams():
             if team.link is None or team.link.group_id != before.stamp.id:
                 continue
-            if after is None:
+            if after is None and founds:
+                self._estate.disband(team)
+            elif after is None:
                 self._estate.put(replace(team, link=None))
             elif before.fields.members != after.fields.members:
                 self._sync(team, after)
