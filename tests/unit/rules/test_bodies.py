@@ -242,3 +242,16 @@ def test_a_group_as_tfe_answers_it_is_read():
 def test_what_is_no_resource_is_not_taken_for_one(body):
     with pytest.raises(ValueError, match="cannot use TFE's answer"):
         from_target(Kind.GROUP, body)
+
+
+def test_a_put_that_echoes_what_was_read_writes_none_of_it_that_is_read_only():
+    body = {
+        "id": "another",
+        "meta": {"resourceType": "User", "version": "1"},
+        "groups": [],
+        "userName": "al@x.example",
+    }
+    write = parse_replace(Kind.USER, body)
+
+    assert set(apply(write, None)) == {"schemas", "userName"}
+    assert {"id", "meta", "groups"} & {edit.path[0] for edit in write.edits} == set()
