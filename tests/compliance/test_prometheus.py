@@ -139,7 +139,7 @@ def edit(**values):
 
 async def test_paused_owed_behind_and_parked_fire_and_clear(programs, tmp_path):
     keys = {
-        "target": {"rate": 100},
+        "target": {"rate": 2},
         "answer": {"wait": "0s"},
         "metrics": {"address": "127.0.0.1:0"},
     }
