@@ -44,6 +44,7 @@ from relay.pace import Pacer
 from relay.rebuilding import Rebuilding
 from relay.reporting import Reporter
 from relay.retention import Retention
+from relay.site.ordering import LinkOrders
 from relay.supervision import Parts, delivering
 from relay.telemetry import events
 from relay.telemetry.log import configure
@@ -149,7 +150,6 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     await bound_to(settings.target.url, store, keeper)
     importer = Importer(store=store, sender=sender, keeper=keeper, health=health, clock=clock)
     await importer.load()
-    target = settings.target
     dispatcher = Dispatcher(
         store=store,
         sender=sender,
@@ -171,11 +171,23 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
         keeper=keeper,
         importer=importer,
         reconciler=_reconciler(settings, store, importer, keeper, identity),
-        rebuilder=Rebuilder(store, importer, keeper, url=target.url, rate=target.rate),
+        rebuilder=_rebuilder(settings, store, importer, keeper),
         dispatcher=dispatcher,
         reporter=reporter,
         retention=retention,
         clock=clock,
+    )
+
+
+def _rebuilder(settings: Settings, store: Store, importer: Importer, keeper: Keeper) -> Rebuilder:
+    target = settings.target
+    return Rebuilder(
+        store,
+        importer,
+        keeper,
+        url=target.url,
+        rate=target.rate,
+        links=bool(settings.links),
     )
 
 
@@ -205,6 +217,8 @@ async def _ops(
     comparing = Comparing(parts.store, parts.reconciler, parts.clock)
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     routes |= rebuilding.routes() | draining.routes() | Oversize(parts.store, site).routes()
+    if site is not None:
+        routes |= LinkOrders(site.linking).routes()
     await stack.enter_async_context(serve_control(settings.control_socket, routes))
     if settings.metrics.address is None:
         return 0

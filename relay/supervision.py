@@ -80,6 +80,7 @@ async def delivering(
     }
     if site is not None:
         works["site"] = site.run()
+        works["links"] = site.linking.run()
     async with asyncio.TaskGroup() as tasks:
         helpers = [
             tasks.create_task(_supervised(name, work, parts.metrics, failed))

@@ -18,6 +18,8 @@ from relay.probe.kept import measured
 from relay.rules.contract import PROFILES, TargetProfile
 from relay.rules.guard import GuardPolicy, Loss
 from relay.site.examining import reading
+from relay.site.linking import Linking
+from relay.site.links import Wanted
 from relay.site.rotating import Rotation
 from relay.site.watch import SiteWatch, WatchSettings
 from relay.store import StoreSettings
@@ -85,9 +87,11 @@ async def site_watch(
         return
     async with reading(admin.url, admin.token_file, settings.target.ca_file) as reader:
         clock = SystemClock()
+        writer = AdminWriter(reader.channel)
+        wanted = [Wanted(one.group, team) for one in settings.links for team in one.teams]
         rotation = Rotation(
             reader=reader,
-            writer=AdminWriter(reader.channel),
+            writer=writer,
             store=store,
             keeper=keeper,
             path=settings.target.token_file,
@@ -101,6 +105,7 @@ async def site_watch(
             metrics=metrics,
             clock=clock,
             rotation=rotation,
+            linking=Linking(reader, writer, store, wanted),
             settings=WatchSettings(rotate_before_s=admin.rotate_before.total_seconds()),
         )
 

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "holds": ("relay.cli.holds", "What waits for an operator, and the decision on it."),
     "ids": ("relay.cli.ids", "Ids that identity providers hold, and TFE's own."),
     "import": ("relay.cli.rebuild", "How far TFE was read; take it over as it is now."),
+    "links": ("relay.cli.links", "Which team follows which group, as configured."),
     "pause": ("relay.cli.holding", "Send nothing until `resume`."),
     "probe": ("relay.cli.probe", "Try the contract on a TFE that can be spared."),
     "rebuild": ("relay.cli.rebuild", "Create everything again after TFE was wiped."),

@@ -7,6 +7,7 @@ while none is ordered. What TFE holds is read inside the rate; nothing else is s
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +18,7 @@ from relay.rules import reads
 from relay.store import rebuilding
 from relay.store.binding import TARGET_NOTE
 from relay.store.holds import HoldName
+from relay.store.site import LINKS_NOTE
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -47,16 +49,25 @@ class Rebuilder:
         keeper: holds.
         url: of the TFE that answers now; the database belongs to it afterwards.
         rate: creations a second, for how long groups wait for their members.
+        links: whether team links are declared, which then are to be made again.
     """
 
     def __init__(
-        self, store: Store, importer: Importer, keeper: Keeper, *, url: str, rate: float
+        self,
+        store: Store,
+        importer: Importer,
+        keeper: Keeper,
+        *,
+        url: str,
+        rate: float,
+        links: bool = False,
     ) -> None:
         self._store = store
         self._importer = importer
         self._keeper = keeper
         self._url = url
         self._rate = rate
+        self._links = links
         self._at: Rebuild | None = None
         self._ordered = asyncio.Event()
 
@@ -118,6 +129,8 @@ class Rebuilder:
         await self._store.run(lambda tx: rebuilding.have_groups_wait(tx, self._rate))
         log.info(events.REBUILT, adopted=at.adopted, missing=at.missing, strangers=at.strangers)
         await self._store.note(TARGET_NOTE, self._url)
+        if self._links and not at.rebind:
+            await self._store.note(LINKS_NOTE, json.dumps([at.ordered, False]))
         if self._is_foreign():
             await self._keeper.lift(HoldName.FOREIGN, at.ordered)
 

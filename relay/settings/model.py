@@ -20,9 +20,9 @@ from relay.settings.kinds import (
     OptionalAddress,
     OptionalPath,
     OptionalSecret,
-    OptionalUrl,
 )
 from relay.settings.serving import Connection, Listen
+from relay.settings.site import AdminApi, TeamLinks
 
 _TFE = "https://tfe.example.com"
 
@@ -70,36 +70,6 @@ class Target(Section):
         if (self.token is None) == (self.token_file is None):
             problem = "give target.token_file (or SCIM_RELAY_TARGET__TOKEN in the environment)"
             raise contradiction(("token_file", f"no token, or two sources of it; {problem}"))
-        return self
-
-
-class AdminApi(Section):
-    """TFE's admin API: tells holds apart, warns of tokens' ends, sees team links.
-
-    Optional: without it the relay infers what it can. Nothing is written with it but what an
-    operator orders (`scim-relay token rotate`), or `rotate_before` says.
-    """
-
-    url: OptionalUrl = key(
-        "", "Address of TFE; empty: not used. TFE's own answers 404 to who may not.", _TFE
-    )
-    token_file: OptionalPath = key(
-        "",
-        "File with a site administrator's token, never a SCIM token, read again when it changes.",
-        "/run/secrets/tfe-admin-token",
-    )
-    rotate_before: Duration = key(
-        "0s",
-        "Replace the SCIM token in `target.token_file` so long before it ends, which the relay"
-        " must be allowed to write; `0s`: on request only.",
-        "14d",
-    )
-
-    @model_validator(mode="after")
-    def _has_both(self) -> Self:
-        if bool(self.url) != (self.token_file is not None):
-            absent = "token_file" if self.url else "url"
-            raise contradiction((absent, "missing; admin_api.url and token_file go together"))
         return self
 
 
@@ -255,6 +225,7 @@ class Settings(BaseSettings):
     users: Users = Users()
     groups: Groups = Groups()
     reconcile: Reconcile = Reconcile()
+    links: tuple[TeamLinks, ...] = ()
     metrics: Metrics = Metrics()
     control: Control = Control()
     log: Log = Log()
@@ -281,6 +252,16 @@ class Settings(BaseSettings):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             problem = f"{', '.join(twice)} stands there twice; every connection has its own name"
             raise contradiction(("connections", problem))
+        return self
+
+    @model_validator(mode="after")
+    def _links_can_be_made(self) -> Self:
+        teams = [team.casefold() for link in self.links for team in link.teams]
+        if teams and self.admin_api.token_file is None:
+            problem = "team links need the admin API; give admin_api.url and admin_api.token_file"
+            raise contradiction(("links", problem))
+        if twice := sorted({team for team in teams if teams.count(team) > 1}):
+            raise contradiction(("links", f"{', '.join(twice)} twice; a team follows one group"))
         return self
 
     @classmethod

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from relay.settings.base import ENV_PREFIX, Section
 from relay.settings.model import (
-    AdminApi,
     Answer,
     Control,
     Groups,
@@ -23,6 +22,7 @@ from relay.settings.model import (
     Users,
 )
 from relay.settings.serving import Connection, Listen
+from relay.settings.site import AdminApi, TeamLinks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
     ("connections", Connection),
     ("target", Target),
     ("admin_api", AdminApi),
+    ("links", TeamLinks),
     ("store", Store),
     ("answer", Answer),
     ("guard", Guard),
@@ -44,6 +45,8 @@ SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
     ("control", Control),
     ("log", Log),
 )
+LISTS: Final = ("connections", "links")
+"""Tables of which there may be several."""
 _ENVIRONMENT_ONLY: Final = frozenset({("target", "token")})
 _SHOWN: Final = frozenset({("connections", "token_hash"), ("target", "token_file")})
 
@@ -57,11 +60,13 @@ def sample() -> str:
         "# docs/reference/settings.md.",
     ]
     for name, section in SECTIONS:
-        head = f"[[{name}]]" if name == "connections" else f"[{name}]"
-        lines += ["", *_comment(_about(section)), head]
+        out = "# " if name == "links" else ""  # none by default
+        head = f"[[{name}]]" if name in LISTS else f"[{name}]"
+        lines += ["", *_comment(_about(section)), f"{out}{head}"]
         for key, field in section.model_fields.items():
             if (name, key) not in _ENVIRONMENT_ONLY:
-                lines += [*_comment(str(field.description)), f"{key} = {_value(name, key, field)}"]
+                shown = f"{out}{key} = {_value(name, key, field)}"
+                lines += [*_comment(str(field.description)), shown]
     return "\n".join(lines) + "\n"
 
 
@@ -79,7 +84,7 @@ def reference() -> str:
         "the command line.",
     ]
     for name, section in SECTIONS:
-        title = f"[[{name}]]" if name == "connections" else f"[{name}]"
+        title = f"[[{name}]]" if name in LISTS else f"[{name}]"
         lines += ["", f"## `{title}`", "", _about(section), ""]
         lines += ["| key | default | meaning | environment |", "|---|---|---|---|"]
         lines += _rows(name, section)
@@ -90,8 +95,8 @@ def _rows(name: str, section: type[Section]) -> Iterator[str]:
     for key, field in section.model_fields.items():
         default = "required" if field.is_required() else f"`{_toml(field.default)}`"
         variable = f"`{ENV_PREFIX}{name}__{key}`".upper()
-        if name == "connections":
-            variable = f"in `{ENV_PREFIX}CONNECTIONS`"
+        if name in LISTS:
+            variable = f"in `{ENV_PREFIX}{name.upper()}`"
         meaning = str(field.description).replace("|", "\\|")
         yield f"| `{name}.{key}` | {default} | {meaning} | {variable} |"
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from relay.clock import Clock
     from relay.delivery.keeper import Keeper
     from relay.site.findings import Finding
+    from relay.site.linking import Linking
     from relay.site.rotating import Rotation, Step
     from relay.store import Store
     from relay.store.engine import Connection
@@ -73,6 +74,7 @@ class SiteWatch:
         metrics: for operators.
         clock: time.
         rotation: replaces our SCIM token.
+        linking: makes team links; it has a loop of its own.
         settings: how often.
     """
 
@@ -85,6 +87,7 @@ class SiteWatch:
         metrics: SiteMetrics,
         clock: Clock,
         rotation: Rotation,
+        linking: Linking,
         settings: WatchSettings | None = None,
     ) -> None:
         self._reader = reader
@@ -93,6 +96,7 @@ class SiteWatch:
         self._metrics = metrics
         self._clock = clock
         self._rotation = rotation
+        self.linking: Final = linking
         self._settings = settings or WatchSettings()
         self._seen = Picture()
         self._failed: dict[str, AdminFailed] = {}

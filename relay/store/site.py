@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from relay.store.engine import Connection
 
+LINKS_NOTE: Final = "links ordered"
+"""Who ordered the declared team links to be made, and whether others go, as JSON; or empty."""
+
 _LOOKED_AT: Final = 50
 """Attempts of a group that are looked at for its last change of members."""
 
@@ -45,3 +48,13 @@ def roster_at(connection: Connection, group_name: str) -> float | None:
         (group_name.casefold(), _LOOKED_AT),
     )
     return next((at for at, keys in rows if any(key > 0 for key in from_json(keys))), None)
+
+
+def parts_of(connection: Connection, group_name: str) -> list[str]:
+    """Names of the further groups that hold members of an overflowed group, in their order."""
+    rows = connection.execute(
+        "SELECT p.name FROM resource p JOIN resource g ON g.id = p.part_of"
+        " WHERE g.kind = 'Group' AND g.name_key = ? AND p.state = 'live' ORDER BY p.part_no",
+        (group_name.casefold(),),
+    )
+    return [name for (name,) in rows]

@@ -43,6 +43,8 @@ RECONCILED: Final = "reconcile.completed"
 REBUILT: Final = "rebuild.completed"
 TOKEN_ROTATED: Final = "token.rotated"  # noqa: S105 - an event
 TOKEN_NOT_ROTATED: Final = "token.not_rotated"  # noqa: S105 - an event
+TEAM_LINKED: Final = "team.linked"
+TEAM_NOT_LINKED: Final = "team.not_linked"
 SITE_TROUBLE: Final = "site.trouble"
 SITE_MENDED: Final = "site.mended"
 
@@ -156,6 +158,10 @@ FIELDS: Final[dict[str, Event]] = {
     ),
     TOKEN_NOT_ROTATED: Event(
         "error", "The SCIM token could not be replaced; it is tried again.", ("reason",)
+    ),
+    TEAM_LINKED: Event("info", "A team follows a group, or no more.", ("team", "group", "what")),
+    TEAM_NOT_LINKED: Event(
+        "error", "A declared team link could not be made.", ("team", "group", "reason")
     ),
     SITE_TROUBLE: Event(
         "warning",

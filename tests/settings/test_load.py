@@ -98,6 +98,7 @@ def test_every_problem_is_named_at_once(written):
         ("[groups]\noversize = 'overflow'\n", "groups.oversize: a team takes one part"),
         ("[admin_api]\nurl = 'https://x'\n", "admin_api.token_file: missing; admin_api.url and"),
         ("[admin_api]\nurl = 'http://x.org'\n", "admin_api.url: the token would travel in clear"),
+        ("[[links]]\ngroup = 'a'\nteams = ['team-1']\n", "links: team links need the admin API"),
         ("[listen]\ntls_certificate = '/x'\n", "listen.tls_key: missing"),
         ("[listen]\naddress = '0.0.0.0:80'\n", "listen.insecure: tokens would travel in clear"),
         ("[listen]\naddress = 'unix:x'\n", "listen.address: a unix socket needs an absolute"),

@@ -10,7 +10,7 @@ import orjson
 
 from relay.rules.verdict import Answered
 from relay.simulator.admin.routes import ROOT
-from relay.simulator.admin.surface import AdminSurface
+from relay.simulator.admin.surface import MEDIA_TYPE, AdminSurface
 from relay.simulator.log import Arrival
 from relay.simulator.service import Service
 
@@ -30,7 +30,7 @@ class MemoryAdmin:
         self._ways = there_s, back_s
 
     async def send(
-        self, request: Any, attempt_id: str, query: Mapping[str, str] | None = None
+        self, request: Any, attempt_id: str, *, query: Mapping[str, str] | None = None
     ) -> Answered:
         there_s, back_s = self._ways
         await asyncio.sleep(there_s)
@@ -39,6 +39,8 @@ class MemoryAdmin:
                 method=request.method,
                 path=ROOT + unquote(request.path),
                 query=dict(query or {}),
+                body=b"" if request.body is None else orjson.dumps(request.body),
+                content_type=MEDIA_TYPE,
                 authorization=f"Bearer {self._token}",
                 request_id=attempt_id,
             )
