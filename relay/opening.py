@@ -36,6 +36,7 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
         "parked": metrics.delivery.parked,
         "tripped": _tripped,
         "drift": lambda what: _drifted(metrics, what),
+        "near limit": _nearly_full,
         "unexpected": lambda _where: metrics.unexpected_error(),
     }
 
@@ -59,6 +60,10 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
 
 def _tripped(connection: str) -> None:
     log.error(events.GUARD_TRIPPED, connection=connection, cure="see `scim-relay holds list`")
+
+
+def _nearly_full(group: str) -> None:
+    log.warning(events.GROUP_NEARLY_FULL, group=group, cure="docs/how-to/large-groups.md")
 
 
 def _drifted(metrics: Metrics, what: str) -> None:

@@ -88,6 +88,7 @@ class Reporter:
             oldest_owed_revocation_age_s=self._age(now.oldest_owed_at),
             oldest_pending_age_s=self._age(now.oldest_pending_at),
             holds={hold.value: hold in standing for hold in HoldName},
+            groups_near_limit=now.near_limit,
             held_effects=now.held,
             store_db_bytes=_size(path),
             store_wal_bytes=_size(path.with_name(path.name + "-wal")),
@@ -113,6 +114,11 @@ class Reporter:
             "owed_revocations": now.owed,
             "oldest_owed_revocation_age_s": self._age(now.oldest_owed_at),
             "held_effects": now.held,
+            "groups_near_limit": now.near_limit,
+            "parts": [
+                {"group": one.group, "part": one.name, "members": one.members}
+                for one in await self._store.desk.parts()
+            ],
             "holds": [self._hold(hold) for hold in now.holds],
             "rate": round(self._pacer.rate, 2),
             "rate_configured": self._settings.target.rate,

@@ -7,12 +7,16 @@ first. The first part is the group itself.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Member = TypeVar("Member")
+
+NEAR: Final = 0.9
+"""A group that has this share of the members TFE takes is told of before it is full."""
 
 FIRST: Final = 2
 """The number of the first part that is not the group itself."""
@@ -21,6 +25,11 @@ FIRST: Final = 2
 def part_name(name: str, number: int) -> str:
     """The name of a part in TFE: `part_name("All", 2)` is `All (2)`."""
     return f"{name} ({number})"
+
+
+def near(most: int) -> int:
+    """Members from which on a group is near the limit."""
+    return math.ceil(most * NEAR)
 
 
 def place(

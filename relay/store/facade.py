@@ -259,7 +259,8 @@ class Store:
 
     async def snapshot(self) -> status.Snapshot:
         """How things stand."""
-        return await self._operators.submit(status.snapshot)
+        most = self._settings.rules.profile.max_members
+        return await self._operators.submit(lambda connection: status.snapshot(connection, most))
 
     async def census(self) -> status.Census:
         """How many there are of what; the cost grows with the answer."""

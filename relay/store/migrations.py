@@ -71,3 +71,7 @@ def parts(db: Database) -> None:
     )
     db.execute("CREATE INDEX resource_part ON resource (part_of) WHERE part_of IS NOT NULL")
     db.execute("ALTER TABLE member ADD COLUMN part INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "CREATE INDEX resource_size ON resource (size)"
+        " WHERE kind = 'Group' AND state = 'live' AND part_of IS NULL"
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from relay.errors import Refused
 from relay.rules.effects import Key
-from relay.rules.overflow import FIRST, part_name
+from relay.rules.overflow import FIRST, near, part_name
 from relay.rules.types import Field, Fields, Kind, Verb, Write
 from relay.store import (
     effects,
@@ -47,6 +47,8 @@ def write(tx: Transaction, group: ResourceRow, seated: Spread, change: int) -> N
     size = writing.write_members(tx, group, seated.own, change, seated.most)
     size += seating.record(tx, group.id, seated)
     tx.run("UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, group.id))
+    if group.size < near(seated.most) <= size:
+        tx.outbox.counted.append(("near limit", f"{group.name}: {size} of {seated.most}"))
 
 
 def follow(tx: Transaction, group: int, found: Spread, connection: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from relay.rules.overflow import near
 from relay.store.holds import Hold, HoldName, guarded
 from relay.store.transaction import from_json
 
@@ -23,6 +24,7 @@ class Snapshot:
             TFE never had.
         oldest_owed_at: when the oldest of them was accepted, seconds since the epoch, or None.
         oldest_pending_at: when the oldest pending change was accepted, or None.
+        near_limit: groups that have nearly as many members as TFE takes, or have overflowed.
         held: effects that wait for an operator's approval.
         holds: all that stand, the guard's last.
         imported: the import's state as JSON, or None before it began.
@@ -32,19 +34,25 @@ class Snapshot:
     owed: int
     oldest_owed_at: float | None
     oldest_pending_at: float | None
+    near_limit: int
     held: int
     holds: tuple[Hold, ...]
     imported: JsonObject | None
 
 
-def snapshot(connection: Connection) -> Snapshot:
+def snapshot(connection: Connection, most: int) -> Snapshot:
     """Read it all in one consistent view."""
     connection.execute("BEGIN")
     try:
-        return snapshot_in(connection)
+        return snapshot_in(connection, most)
     finally:
         connection.execute("COMMIT")
 
+
+_NEAR: Final = (
+    "SELECT count(*) FROM resource INDEXED BY resource_size"
+    " WHERE kind = 'Group' AND state = 'live' AND part_of IS NULL AND size >= ?"
+)
 
 _OWED: Final = (
     # By itself SQLite would read every effect there is.
@@ -56,7 +64,7 @@ _OWED: Final = (
 )
 
 
-def snapshot_in(connection: Connection) -> Snapshot:
+def snapshot_in(connection: Connection, most: int) -> Snapshot:
     """The same inside a transaction that is open already."""
 
     def value(sql: str) -> Any:
@@ -71,6 +79,7 @@ def snapshot_in(connection: Connection) -> Snapshot:
         oldest_pending_at=value(
             "SELECT at FROM change WHERE state = 'pending' ORDER BY id LIMIT 1"
         ),
+        near_limit=connection.execute(_NEAR, (near(most),)).fetchone()[0],
         held=value("SELECT count(*) FROM effect WHERE held_by IS NOT NULL"),
         holds=(
             *(

@@ -39,6 +39,7 @@ RATE_CHANGED: Final = "rate.changed"
 IMPORT_PROGRESSED: Final = "import.progressed"
 IMPORT_COMPLETED: Final = "import.completed"
 DRIFT_FOUND: Final = "drift.found"
+GROUP_NEARLY_FULL: Final = "group.nearly_full"
 RECONCILED: Final = "reconcile.completed"
 REBUILT: Final = "rebuild.completed"
 TOKEN_ROTATED: Final = "token.rotated"  # noqa: S105 - an event
@@ -136,6 +137,11 @@ FIELDS: Final[dict[str, Event]] = {
     RATE_CHANGED: Event("info", "The pacer sends at another rate.", ("rate", "reason")),
     IMPORT_PROGRESSED: Event("info", "A page of the target was read.", ("kind", "read", "total")),
     IMPORT_COMPLETED: Event("info", "The directory is complete.", ("read", "took_s")),
+    GROUP_NEARLY_FULL: Event(
+        "warning",
+        "A group has 90 % of the members that Terraform Enterprise takes.",
+        ("group", "cure"),
+    ),
     DRIFT_FOUND: Event(
         "warning",
         "The target is not what it had confirmed, and nobody here asked for that.",

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from relay import __version__
+from relay.telemetry.front_metrics import FrontMetrics
 from relay.telemetry.site_metrics import SiteMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX: Final = "scim_relay"
-_ANSWER_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 _TARGET_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _COMMIT_BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2)
 _BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -39,6 +39,10 @@ _MIRRORED: Final = {
     "oldest_pending_age_s": (
         "oldest_pending_age_seconds",
         "Age of the oldest pending change; 0 if there is none.",
+    ),
+    "groups_near_limit": (
+        "groups_near_limit",
+        "Groups with 90 % or more of the members that the target takes.",
     ),
     "held_effects": ("held_effects", "Effects that the guard holds until an operator decides."),
     "store_db_bytes": ("store_db_bytes", "Size of the database."),
@@ -61,6 +65,7 @@ class Snapshot:
         oldest_owed_revocation_age_s: since the oldest of them was accepted.
         oldest_pending_age_s: since the oldest pending change was accepted.
         holds: every known hold, and whether it stands.
+        groups_near_limit: groups with 90 % or more of the members that TFE takes.
         held_effects: effects that the guard holds.
         store_db_bytes: size of the database's file.
         store_wal_bytes: size of its write-ahead log.
@@ -73,55 +78,12 @@ class Snapshot:
     oldest_owed_revocation_age_s: float = 0.0
     oldest_pending_age_s: float = 0.0
     holds: Mapping[str, bool] = field(default_factory=dict)
+    groups_near_limit: int = 0
     held_effects: int = 0
     store_db_bytes: int = 0
     store_wal_bytes: int = 0
     store_free_bytes: int = 0
     import_progress: float = 0.0
-
-
-class FrontMetrics:
-    """What identity providers were answered.
-
-    Args:
-        registry: where the metrics are kept.
-        unexpected: faults of ours, wherever they were caught.
-    """
-
-    def __init__(self, registry: CollectorRegistry, unexpected: Counter) -> None:
-        self._unexpected = unexpected
-        self._answers = Counter(
-            f"{PREFIX}_answers",
-            "Answers to identity providers.",
-            ["route", "status", "source"],
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            f"{PREFIX}_answer_seconds",
-            "Time from a request's head to its answer.",
-            ["route", "source"],
-            buckets=_ANSWER_BUCKETS,
-            registry=registry,
-        )
-        self._refused = Counter(
-            f"{PREFIX}_refused",
-            "Requests that were turned away before they became a change.",
-            ["reason"],
-            registry=registry,
-        )
-
-    def observe(self, route: str, status: int, source: str, seconds: float) -> None:
-        """One answer; `route` is a template such as `PATCH /Groups/{id}`, never a path."""
-        self._answers.labels(route, str(status), source).inc()
-        self._seconds.labels(route, source).observe(seconds)
-
-    def refused(self, reason: str) -> None:
-        """One request turned away; `reason` is of a closed set (`token`, `size`, ...)."""
-        self._refused.labels(reason).inc()
-
-    def unexpected_error(self) -> None:
-        """A request failed by a fault of ours."""
-        self._unexpected.inc()
 
 
 class TargetMetrics:
@@ -246,7 +208,7 @@ class Metrics:
             "Faults of the relay itself, caught at a boundary.",
             registry=self.registry,
         )
-        self.front: Final = FrontMetrics(self.registry, self._unexpected)
+        self.front: Final = FrontMetrics(self.registry, PREFIX, self._unexpected)
         self.target: Final = TargetMetrics(self.registry)
         self.delivery: Final = DeliveryMetrics(self.registry)
         self.store: Final = StoreMetrics(self.registry)

@@ -86,7 +86,7 @@ async def test_the_gauges_cost_the_same_beside_a_long_queue(lab_of):
         async with lab_of(f"queue-of-{pending}") as lab:
             await lab.users(pending)
             async with cost_of(lab.store) as cost:
-                await lab.store.run(lambda tx: snapshot_in(tx.connection))
+                await lab.store.run(lambda tx: snapshot_in(tx.connection, 1000))
             steps.append(cost.steps)
 
     short, long = steps

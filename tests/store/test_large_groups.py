@@ -249,3 +249,16 @@ async def test_a_group_of_three_and_a_half_thousand(tmp_path):
         await lab.run()
         assert sizes(lab) == {}
         assert (await lab.counters())["parked"] == 0
+
+
+async def test_a_group_is_told_of_once_when_it_passes_nine_tenths(tmp_path):
+    told = []
+    async with lab_in(tmp_path, counted=lambda metric, label: told.append((metric, label))) as lab:
+        people = await lab.users(901)
+        crew = await lab.group("Crew", *people[:899])
+        assert (await lab.store.snapshot()).near_limit == 0
+        await lab.patch(Kind.GROUP, crew, add(people[899]))
+        await lab.patch(Kind.GROUP, crew, add(people[900]))
+
+        assert (await lab.store.snapshot()).near_limit == 1
+    assert [label for metric, label in told if metric == "near limit"] == ["Crew: 900 of 1000"]

@@ -36,7 +36,7 @@ from support.idp import group, patch_body, user
 from support.world import put_in_line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from relay.rules.planner_types import Request
@@ -319,6 +319,7 @@ async def lab_in(
     guard: GuardPolicy = OPEN_DOOR,
     flatten: bool = False,
     part: int | None = None,
+    counted: Callable[[str, str], None] = lambda _metric, _label: None,
     profile: TargetProfile = TFE,
     threads: bool = True,
 ) -> AsyncIterator[Lab]:
@@ -334,7 +335,7 @@ async def lab_in(
         folder / "lab.db", rules, synchronous="OFF", guard=guard, overflow=part is not None
     )
     ids = RandomIds()
-    store = Store(settings, clock, ids, Unobserved(), lambda _metric, _label: None)
+    store = Store(settings, clock, ids, Unobserved(), counted)
     if not threads:
         put_in_line(store, clock, ids)
     await store.start()
