@@ -106,7 +106,7 @@ def ids(connection: Connection, after: int, *, minted: bool) -> list[JsonObject]
     """
     cursor = connection.execute(
         "SELECT id AS row, kind, name, external_id, public_id AS id, target_id AS tfe_id"
-        " FROM resource WHERE id > ? AND state = 'live'"
+        " FROM resource WHERE id > ? AND state = 'live' AND part_of IS NULL"
         " AND (NOT ? OR public_id IS NOT target_id) ORDER BY id LIMIT ?",
         (after, minted, IDS),
     )

@@ -36,13 +36,14 @@ class Rebuild:
     """Where a rebuild stands; a row, so that a restart goes on from here.
 
     Attributes:
-        began: wall time; what TFE confirmed before it is of the TFE that is gone.
+        began: wall time.
         rebind: the reverse: the directory becomes what TFE has, pending changes apart.
         ordered: who ordered it, and why.
         done: everything was read and unlearnt.
         kind: what is read or unlearnt now.
         start: the 1-based `startIndex` of the next page; None: all were read, and what was not
             there is unlearnt.
+        behind: the last row that was unlearnt of this kind.
         adopted: resources that were there already.
         missing: resources that were not, and are created again or are gone as they were to be.
         strangers: what is there and nobody here knew; it is left alone, or taken in to rebind.
@@ -54,6 +55,7 @@ class Rebuild:
     done: bool = False
     kind: Kind = Kind.USER
     start: int | None = 1
+    behind: int = 0
     adopted: int = 0
     missing: int = 0
     strangers: int = 0
@@ -82,7 +84,11 @@ def read(connection: Connection) -> Rebuild | None:
 
 
 def begin(tx: Transaction, ordered: str, *, rebind: bool) -> Rebuild:
-    """Begin one; what the last comparison found is forgotten."""
+    """Begin one; what the last comparison found is forgotten.
+
+    What TFE told of so far is marked by the time 0: no clock decides what is of which TFE.
+    """
+    tx.run(f"UPDATE resource SET c_at = 0 WHERE {_BOUND}")
     tx.run("DELETE FROM drift")
     tx.audit("rebind" if rebind else "rebuild", ordered, detail=to_json(left(tx.connection)))
     return _save(tx, Rebuild(tx.now, ordered, rebind))
@@ -138,42 +144,43 @@ def _adopt(tx: Transaction, at: Rebuild, found: TargetResource) -> bool:
 def _ours(tx: Transaction, at: Rebuild, found: TargetResource) -> ResourceRow | None:
     """Whose it is: by an id that TFE once gave it, else by the name it had in TFE, else has here.
 
-    Each of ours is bound once: what was confirmed since the rebuild began is another's.
+    Each of ours is bound once.
     """
     known = rows.by_id(tx, at.kind, found.id)
     if known is not None:
         usable = known.state in (rows.LIVE, rows.DELETED)
-        return known if usable and not _taken(tx, at, known, found.id) else None
+        return known if usable and not _taken(tx, known, found.id) else None
     row = tx.value(
         "SELECT id FROM resource WHERE kind = ?1 AND state IN ('live', 'deleted')"
-        " AND ((c_exists = 1 AND c_name_key = ?2 AND c_at < ?3)"
+        " AND ((c_exists = 1 AND c_name_key = ?2 AND c_at = 0)"
         " OR (c_exists = 0 AND name_key = ?2))"
         " ORDER BY c_exists DESC, state = 'live' DESC, id DESC LIMIT 1",
-        (at.kind.value, found.fields.name.casefold(), at.began),
+        (at.kind.value, found.fields.name.casefold()),
     )
     return None if row is None else rows.by_row(tx, row)
 
 
-def _taken(tx: Transaction, at: Rebuild, known: ResourceRow, target_id: str) -> bool:
+def _taken(tx: Transaction, known: ResourceRow, target_id: str) -> bool:
     """Whether this rebuild has bound it to another id already."""
     told_at = tx.value("SELECT c_at FROM resource WHERE id = ?", (known.id,))
-    return bool(known.c_exists and known.target_id != target_id and told_at >= at.began)
+    return bool(known.c_exists and known.target_id != target_id and told_at)
 
 
 def unlearn(tx: Transaction, at: Rebuild) -> Rebuild:
     """Unlearn the next batch of what was not there; groups are read once no user is left."""
     batch = tx.all(
-        f"SELECT id FROM resource WHERE kind = ? AND {_BOUND} AND c_at < ? ORDER BY id LIMIT ?",
-        (at.kind.value, at.began, BATCH),
+        f"SELECT id FROM resource WHERE kind = ? AND {_BOUND} AND c_at = 0 AND id > ?"
+        " ORDER BY id LIMIT ?",
+        (at.kind.value, at.behind, BATCH),
     )
     for (row,) in batch:
         _forget_doubt(tx, row)
         adopting.absent(tx, row)
         lanes.renew(tx, rows.by_row(tx, row))
     if batch:
-        return _save(tx, replace(at, missing=at.missing + len(batch)))
+        return _save(tx, replace(at, missing=at.missing + len(batch), behind=batch[-1][0]))
     if at.kind is Kind.USER:
-        return _save(tx, replace(at, kind=Kind.GROUP, start=1))
+        return _save(tx, replace(at, kind=Kind.GROUP, start=1, behind=0))
     return _save(tx, replace(at, done=True))
 
 

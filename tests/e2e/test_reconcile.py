@@ -8,6 +8,7 @@ import pytest
 from support.relays import relay_for, typed, until
 
 from relay.simulator.records import GroupFields, UserFields
+from relay.simulator.seed import sow
 
 FAST = {"rate": 100}
 SEEDS = (1, 2)
@@ -251,3 +252,31 @@ async def test_a_wiped_tfe_found_by_a_sweep_is_foreign_and_nothing_is_unlearnt(u
 
         assert [await relay.target_id(one) for one in people.values()] == before
         assert list(unlimited.directory.users) == []
+
+
+async def test_a_comparison_that_a_restart_interrupts_goes_on_where_it_stood(unlimited, tmp_path):
+    sow(unlimited.directory, {"users": 450})
+    [strange] = sow(unlimited.directory, {"groups": [{"displayName": "Crew"}]})["groups"]
+
+    def pages():
+        return [
+            (one.path, one.query["startIndex"])
+            for one in unlimited.log.entries()
+            if one.request_id == "reconcile" and "startIndex" in one.query
+        ]
+
+    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+        reconciler = relay.parts.parts.reconciler
+        await until(lambda: reconciler._sweep.began)
+        await reconciler.order(mend=True)
+        await until(lambda: len(pages()) >= 1)
+    unlimited.directory.delete_group(strange)
+    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+
+        async def finished():
+            return (await relay.store.comparison.sweep()).finished is not None
+
+        await until(finished)
+        found = (await relay.store.comparison.sweep()).found
+    assert pages() == [("/Users", "1"), ("/Users", "201"), ("/Users", "401"), ("/Groups", "1")]
+    assert found == {"missing": 1}
