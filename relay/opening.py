@@ -34,6 +34,7 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
         "attempts": metrics.delivery.attempt,
         "ambiguous": metrics.delivery.ambiguous,
         "parked": metrics.delivery.parked,
+        "saved": metrics.delivery.saved,
         "tripped": _tripped,
         "drift": lambda what: _drifted(metrics, what),
         "near limit": _nearly_full,

@@ -44,6 +44,7 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
     if claim.removes:
         rosters.room_made(tx, claim.resource)
     done = effects.settle_changes(tx, claim.resource, closed)
+    tx.outbox.counted += [("saved", "folding")] * (len(done) - 1)
     answering.by_target(tx, claim.resource, done, created=created)
     if created:
         joining.join(tx, claim.resource)

@@ -183,6 +183,8 @@ def end_change(
     if not moved:
         return
     move(tx, state)
+    if state is ChangeState.PARKED:
+        tx.outbox.counted.append(("parked", str(refusal.status)))
     tx.audit(state.value, "relay", change=change, detail=said)
     if waits:
         told = Settlement(state, None, refusal.status, refusal.scim_type, said)
@@ -267,7 +269,6 @@ def _note(tx: Transaction, resource: int, key: int, change: int, reason: str) ->
         " VALUES (?, ?, ?, ?, 0, 'parked', ?, ?)",
         (resource, key, change, change, tx.now, reason),
     )
-    tx.outbox.counted.append(("parked", "refused"))
 
 
 def survivor(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import Counter, Histogram
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prometheus_client import CollectorRegistry
 
 _ANSWER_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
@@ -19,10 +21,18 @@ class FrontMetrics:
         registry: where the metrics are kept.
         prefix: of every name.
         unexpected: faults of ours, wherever they were caught.
+        saved: told of a read that TFE was spared.
     """
 
-    def __init__(self, registry: CollectorRegistry, prefix: str, unexpected: Counter) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        prefix: str,
+        unexpected: Counter,
+        saved: Callable[[str], None],
+    ) -> None:
         self._unexpected = unexpected
+        self._saved = saved
         self._answers = Counter(
             f"{prefix}_answers",
             "Answers to identity providers.",
@@ -47,6 +57,8 @@ class FrontMetrics:
         """One answer; `route` is a template such as `PATCH /Groups/{id}`, never a path."""
         self._answers.labels(route, str(status), source).inc()
         self._seconds.labels(route, source).observe(seconds)
+        if source == "directory" and route.startswith("GET "):
+            self._saved("read")
 
     def refused(self, reason: str) -> None:
         """One request turned away; `reason` is of a closed set (`token`, `size`, ...)."""

@@ -139,12 +139,16 @@ class DeliveryMetrics:
         )
         self._attempts = counter("attempts", "Attempts, by the verdict on them.", "verdict")
         self._saved = counter(
-            "requests_saved", "Requests that need not be sent, by what saved them.", "by"
+            "requests_saved",
+            "Requests the target was spared: by `folding`, as a `no_op`, as a `read`.",
+            "by",
         )
         self._ambiguous = counter(
             "ambiguous", "Attempts that may have had their effect, by how it ended.", "resolution"
         )
-        self._parked = counter("parked", "Changes the target refused for good.", "reason")
+        self._parked = counter(
+            "parked", "Changes the target refused for good, by its status.", "reason"
+        )
         self.drift: Final = counter("drift", "Differences that nobody asked for.", "what")
 
     def change(self, outcome: str, number: int = 1) -> None:
@@ -208,9 +212,11 @@ class Metrics:
             "Faults of the relay itself, caught at a boundary.",
             registry=self.registry,
         )
-        self.front: Final = FrontMetrics(self.registry, PREFIX, self._unexpected)
         self.target: Final = TargetMetrics(self.registry)
         self.delivery: Final = DeliveryMetrics(self.registry)
+        self.front: Final = FrontMetrics(
+            self.registry, PREFIX, self._unexpected, self.delivery.saved
+        )
         self.store: Final = StoreMetrics(self.registry)
         self.site: Final = SiteMetrics(self.registry, PREFIX)
         self._queue = self._gauge("queue_changes", "Changes that are not settled.", "state")

@@ -1,6 +1,7 @@
 """A real Prometheus: its own checks of rules and scrape, and alerts that fire and clear."""
 
 import asyncio
+import json
 import re
 import shutil
 import socket
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 from environments import made
 from programs import clean_environment, run
+from support.idp import Idp, remove
 from support.relays import relay_for, until
 
 from relay.simulator import RateLimit, SimulatorSettings, simulator
@@ -108,19 +110,26 @@ async def watched(programs, folder, port):
     )
     try:
         async with aiohttp.ClientSession() as session:
-            yield lambda: firing(session, f"http://{address}/api/v1/alerts")
+            yield Alerts(session, f"http://{address}")
     finally:
         process.kill()
         await process.wait()
 
 
-async def firing(session, url):
-    try:
-        async with session.get(url) as answer:
-            alerts = (await answer.json())["data"]["alerts"]
-    except (aiohttp.ClientError, ValueError):
-        return None
-    return {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
+class Alerts:
+    """What a Prometheus says; called, the names of alerts that fire, or None while it starts."""
+
+    def __init__(self, session, address):
+        self.address = address
+        self._session = session
+
+    async def __call__(self):
+        try:
+            async with self._session.get(f"{self.address}/api/v1/alerts") as answer:
+                alerts = (await answer.json())["data"]["alerts"]
+        except (aiohttp.ClientError, ValueError):
+            return None
+        return {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
 
 
 def told(alerts, *names, quiet=()):
@@ -169,3 +178,72 @@ async def test_paused_owed_behind_and_parked_fire_and_clear(programs, tmp_path):
         sim.faults.add(refusing, Match(method="PATCH", path="^/Users/"))
         await relay.idp.patch(f"/Users/{bob}", edit(externalId="b"))
         await told(alerts, "ScimRelayParked")
+
+
+PANELS = [
+    panel
+    for panel in json.loads((CONFIG.parent / "grafana" / "scim-relay.json").read_text())["panels"]
+    if panel["type"] != "row"
+]
+NEVER_HERE = {"Its own side", "In doubt", "Told to wait"}
+"""Panels about what this run does not bring about; their queries must still be in order."""
+
+
+async def answered(session, address, expression, job, instance):
+    """The result of one query of the dashboard, as Grafana would ask it."""
+    text = expression.replace("$__rate_interval", "10s").replace("[1h]", "[1m]")
+    query = {"query": text.replace("$job", job).replace("$instance", instance)}
+    async with session.get(f"{address}/api/v1/query", params=query) as answer:
+        told = await answer.json()
+    assert told["status"] == "success", (expression, told)
+    return told["data"]["result"]
+
+
+async def test_every_panel_of_the_dashboard_shows_something_of_a_relay_that_works(
+    programs, tmp_path
+):
+    keys = {"target": {"rate": 20}, "answer": {"wait": "0s"}, "metrics": {"address": "127.0.0.1:0"}}
+    guard = {"max_deletions": 1}
+    async with (
+        simulator(SimulatorSettings(limit=RateLimit(rate=0))) as sim,
+        relay_for(sim, tmp_path, guard=guard, **keys) as relay,
+        watched(programs, tmp_path, relay.parts.metrics_port) as alerts,
+        aiohttp.ClientSession() as session,
+    ):
+        people = [await relay.idp.create_user(f"user{number}@x.org") for number in range(8)]
+        crew = await relay.idp.create_group("Crew", *people)
+        await relay.settled()
+        sim.pause()
+        for one in people[:4]:
+            await relay.idp.patch(f"/Groups/{crew}", remove(one))
+        await relay.held("paused")
+        await told(alerts, "ScimRelayTargetPaused")
+        sim.resume()
+        await relay.settled()
+        refusing = Fault(kind=FaultKind.STATUS, status=422, detail="no such id")
+        sim.faults.add(refusing, Match(method="PATCH", path="^/Users/"))
+        await relay.idp.patch(f"/Users/{people[7]}", edit(externalId="b"))
+        await told(alerts, "ScimRelayParked")
+        for one in people[:3]:
+            await relay.idp.delete(f"/Users/{one}")
+        await told(alerts, "ScimRelayGuardHolds")
+        async with Idp(f"http://127.0.0.1:{relay.parts.port}/scim/v2", "no-such-token") as stranger:
+            await stranger.get("/Users")
+        address, instance = alerts.address, f"127.0.0.1:{relay.parts.metrics_port}"
+        for panel in PANELS:
+            for target in panel["targets"]:
+
+                async def shown(expression=target["expr"]):
+                    return await answered(session, address, expression, "scim-relay", instance)
+
+                if panel["title"] not in NEVER_HERE:
+                    await until(shown, 20)
+                await shown()
+        value = await answered(
+            session,
+            address,
+            'scim_relay_held_effects{job="$job", instance="$instance"}',
+            "scim-relay",
+            instance,
+        )
+        assert [float(one["value"][1]) for one in value] == [2.0]
