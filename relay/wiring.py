@@ -17,6 +17,7 @@ from relay.front.settings import AnswerMode, Connection, FrontSettings, Tls
 from relay.probe.kept import measured
 from relay.rules.contract import PROFILES, TargetProfile
 from relay.rules.guard import GuardPolicy, Loss
+from relay.settings.kinds import UNIX
 from relay.site.examining import reading
 from relay.site.linking import Linking
 from relay.site.links import Wanted
@@ -26,6 +27,7 @@ from relay.store import StoreSettings
 from relay.store.incoming import AcceptRules
 from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
 from relay.target.admin import AdminWriter
+from relay.target.way import way_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,7 +73,7 @@ def target_client(settings: Settings) -> TargetClient:
         target.url,
         timeout_s=target.timeout.total_seconds(),
         concurrency=target.concurrency + ASKING,
-        ca_file=target.ca_file,
+        way=way_of(target),
     )
     return TargetClient(endpoint, token, SystemClock())
 
@@ -85,7 +87,7 @@ async def site_watch(
     if admin.token_file is None:
         yield None
         return
-    async with reading(admin.url, admin.token_file, settings.target.ca_file) as reader:
+    async with reading(admin.url, admin.token_file, way_of(settings.target)) as reader:
         clock = SystemClock()
         writer = AdminWriter(reader.channel)
         wanted = [Wanted(one.group, team) for one in settings.links for team in one.teams]
@@ -165,7 +167,7 @@ def front_settings(settings: Settings) -> FrontSettings:
     listen = settings.listen
     tls = None
     if listen.tls_certificate is not None and listen.tls_key is not None:
-        tls = Tls(listen.tls_certificate, listen.tls_key)
+        tls = Tls(listen.tls_certificate, listen.tls_key, listen.client_ca)
     return FrontSettings(
         connections=tuple(_connection(connection) for connection in settings.connections),
         address=listen.address,
@@ -173,6 +175,9 @@ def front_settings(settings: Settings) -> FrontSettings:
         public_url=listen.public_url,
         unix_mode=listen.unix_mode,
         tls=tls,
+        allow=listen.allow,
+        trusted_proxies=tuple(one for one in listen.trusted_proxies if not isinstance(one, str)),
+        trusts_unix=UNIX in listen.trusted_proxies,
         insecure=listen.insecure,
         max_body_bytes=listen.max_body,
         header_deadline_s=listen.header_deadline.total_seconds(),

@@ -105,6 +105,7 @@ async def _session(settings: Settings) -> AsyncIterator[Session]:
     from relay.probe.session import Session
     from relay.target.client import Endpoint, TargetClient
     from relay.target.token import FixedToken, TokenFile
+    from relay.target.way import way_of
 
     target = settings.target
     task = asyncio.current_task()
@@ -114,7 +115,7 @@ async def _session(settings: Settings) -> AsyncIterator[Session]:
         target.url,
         timeout_s=target.timeout.total_seconds(),
         concurrency=_CONNECTIONS,
-        ca_file=target.ca_file,
+        way=way_of(target),
     )
     if target.token_file is not None:
         token: FixedToken | TokenFile = TokenFile(target.token_file)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from relay.front.queries import Query
     from relay.front.routes import Route
-    from relay.front.settings import Connection, FrontSettings
+    from relay.front.settings import Connection
     from relay.rules.types import JsonObject, Kind
-
-_HOST: Final = re.compile(
-    r"[A-Za-z0-9._~\-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +37,3 @@ class Asked:
         """The resource type of the route; only for routes that have one."""
         assert self.route.kind is not None
         return self.route.kind
-
-
-def base_url_of(request: web.BaseRequest, settings: FrontSettings) -> str:
-    """Scheme, host and base path by which the client knows the relay.
-
-    The client's `Host` is taken only if it looks like one: it is quoted in `meta.location`.
-    """
-    if settings.public_url:
-        return settings.public_url.rstrip("/") + settings.base_path
-    host = request.headers.get("Host", "")
-    if not _HOST.fullmatch(host):
-        host = "localhost"
-    scheme = "https" if settings.tls else "http"
-    return f"{scheme}://{host}{settings.base_path}"

@@ -13,12 +13,13 @@ import structlog
 
 from relay.errors import Refused, Unavailable
 from relay.front.answers import Answer, not_allowed, of_outage, of_refusal, refused, slow_down
-from relay.front.asked import Asked, base_url_of
+from relay.front.asked import Asked
 from relay.front.auth import FailureLimiter, TokenTable
 from relay.front.body import BodyReader
 from relay.front.documents import Documents
 from relay.front.guard import FrontProtocol
 from relay.front.imports import Completer
+from relay.front.origin import Origins
 from relay.front.ports import Directory, FrontMetrics, Refusal, Upstream
 from relay.front.queries import from_url
 from relay.front.reads import Reads
@@ -29,6 +30,7 @@ from relay.telemetry import events
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from relay.front.origin import IpAddress
     from relay.front.settings import Connection, FrontSettings
     from relay.rules.types import JsonObject
 
@@ -64,6 +66,9 @@ class Front:
         self.metrics = metrics
         self.tokens = TokenTable(settings.connections)
         self._failures = FailureLimiter(settings.failures_a_minute)
+        self._origins = Origins(
+            settings.trusted_proxies, settings.allow, trusts_unix=settings.trusts_unix
+        )
         self._bodies = BodyReader(settings)
         self._documents = Documents()
         self._reads = Reads(settings, directory, completer)
@@ -132,8 +137,9 @@ class Front:
     async def _answer_safely(
         self, request: web.BaseRequest, connection: Connection | None, route: Route
     ) -> Answer:
-        if connection is None:
-            return self._nobody(request, route)
+        client = self._origins.client_of(request)
+        if connection is None or not self._origins.admits(client):
+            return self._nobody(request, client, route)
         try:
             return await self._answer(request, connection, route)
         except Refused as refusal:
@@ -162,9 +168,15 @@ class Front:
         async with asyncio.timeout(deadline_s):
             return await self._dispatch(asked)
 
-    def _nobody(self, request: web.BaseRequest, route: Route) -> Answer:
-        """401, or 429 from an address that guesses; the latter is not logged line by line."""
-        address = request.remote or "local"
+    def _nobody(self, request: web.BaseRequest, client: IpAddress | None, route: Route) -> Answer:
+        """403 to a strange address, whatever its token; 401, or 429 to one that guesses.
+
+        The last is not logged line by line.
+        """
+        if not self._origins.admits(client):
+            self._turned_away(request, None, route, 403, Refusal.ADDRESS)
+            return refused(403, f"requests from {client or 'there'} are not allowed here")
+        address = str(client or request.remote or "local")
         wait_s = self._failures.failed(address, asyncio.get_running_loop().time())
         if wait_s:
             self.metrics.refused(Refusal.TOKEN_RATE)
@@ -210,8 +222,14 @@ class Front:
         if request.method in _WITH_BODY:
             body = await self._bodies.read_object(request)
         query = from_url(request.rel_url.raw_query_string, self.settings.max_page)
-        base_url = base_url_of(request, self.settings)
+        base_url = self._base_url(request)
         return Asked(connection, request.method, route, query, base_url, body)
+
+    def _base_url(self, request: web.BaseRequest) -> str:
+        """Scheme, host and base path by which the client knows the relay."""
+        settings = self.settings
+        base = settings.public_url or self._origins.base_of(request, tls=bool(settings.tls))
+        return base.rstrip("/") + settings.base_path
 
     async def _dispatch(self, asked: Asked) -> Answer:
         match asked.route.endpoint:

@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     CONNECTIONS = "connections"
     BUSY = "busy"
     GATE = "gate"
+    ADDRESS = "address"
 
 
 class Directory(Protocol):

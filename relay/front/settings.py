@@ -17,6 +17,8 @@ from relay.settings.kinds import Address
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from relay.settings.kinds import Network
+
 
 class AnswerMode(StrEnum):
     """Whose word a connection is given."""
@@ -44,10 +46,23 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files; read again when they change."""
+    """PEM files; read again when they change.
+
+    Attributes:
+        certificate: the chain that is shown.
+        key: its private key.
+        client_ca: the authorities of clients' certificates; with it nobody comes in without one.
+    """
 
     certificate: Path
     key: Path
+    client_ca: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        found = (self.certificate, self.key, self.client_ca)
+        return tuple(path for path in found if path is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,9 @@ class FrontSettings:
             `base_path`, for `meta.location`; empty takes the request's `Host`.
         unix_mode: permissions of the unix socket's file.
         tls: certificate and key, or None for clear text.
+        allow: networks whose requests are taken; empty for all.
+        trusted_proxies: networks of proxies whose `X-Forwarded-...` headers are believed.
+        trusts_unix: whoever connects to the unix socket is such a proxy.
         insecure: clear text is wanted on an address that is not loopback.
         max_body_bytes: longest body, after decompression (413).
         max_buffered_bytes: all bodies being read together; more waits outside with a 503.
@@ -87,6 +105,9 @@ class FrontSettings:
     public_url: str = ""
     unix_mode: int = 0o660
     tls: Tls | None = None
+    allow: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    trusts_unix: bool = False
     insecure: bool = False
     max_body_bytes: int = 16_000_000
     max_buffered_bytes: int = 128_000_000

@@ -30,7 +30,7 @@ class CertificateSource:
     """Makes the listener's context and keeps it up to date.
 
     Args:
-        files: certificate and key.
+        files: certificate, key, and the authorities of clients if they must show one.
         look_every_s: the least time between two looks at the files.
     """
 
@@ -51,14 +51,9 @@ class CertificateSource:
             self._stamp = self._read_stamp()
             listening = self._load()
         except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                [
-                    (
-                        f"listen.tls_certificate: cannot use {self._files.certificate} with "
-                        f"{self._files.key}: {error}; give PEM files that belong together"
-                    )
-                ]
-            ) from error
+            used = " with ".join(map(str, self._files.files))
+            problem = f"cannot use {used}: {error}; give PEM files that belong together"
+            raise SettingsError([f"listen.tls_certificate: {problem}"]) from error
         self._current = listening
         listening.sni_callback = self._choose
         return listening
@@ -67,6 +62,9 @@ class CertificateSource:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self._files.certificate, self._files.key)
+        if self._files.client_ca is not None:
+            context.load_verify_locations(self._files.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
     def _choose(self, client: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext) -> None:
@@ -93,7 +91,7 @@ class CertificateSource:
             log.info(events.TLS_RELOADED, certificate=str(self._files.certificate))
 
     def _read_stamp(self) -> _Stamp:
-        return tuple(_stamp_of(path) for path in (self._files.certificate, self._files.key))
+        return tuple(_stamp_of(path) for path in self._files.files)
 
 
 def _stamp_of(path: Path) -> tuple[int, int, int]:

@@ -17,9 +17,10 @@ from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import aiohttp
+
+from relay.target.way import first_hop, way_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,7 @@ _LITTLE_SPACE_BYTES: Final = 1_000_000_000
 _NO_SPACE_BYTES: Final = 100_000_000
 _SKEW_S: Final = 30.0
 _TIMEOUT_S: Final = 10.0
+_NAMED_BY: Final = {"target": "target.url", "proxy": "HTTPS_PROXY"}
 # The WAL-reset bug (libraries P3): fixed in these releases, and in all after the first.
 _WAL_RESET_FIXED: Final = (3, 51, 3)
 _WAL_RESET_BACKPORTS: Final = frozenset({(3, 50, 7), (3, 44, 6)})
@@ -63,7 +65,10 @@ def examine_files(settings: Settings) -> list[Finding]:
         ("listen.tls_certificate", listen.tls_certificate, False),
         ("listen.tls_key", listen.tls_key, True),
         ("target.token_file", target.token_file, True),
+        ("listen.client_ca", listen.client_ca, False),
         ("target.ca_file", target.ca_file, False),
+        ("target.client_certificate", target.client_certificate, False),
+        ("target.client_key", target.client_key, True),
         ("admin_api.token_file", settings.admin_api.token_file, True),
         *((f"connections.{c.name}.token_file", c.token_file, True) for c in settings.connections),
     ]
@@ -99,12 +104,14 @@ def examine_sqlite(version: str) -> Finding:
 
 
 async def examine_target(settings: Settings, token: str | None, clock: Clock) -> list[Finding]:
-    """DNS, TCP, TLS, the token and the clock, in this order, up to the first that fails."""
-    parts = urlsplit(settings.target.url)
-    host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
-    found = [await _resolved(host, port)]
+    """DNS, TCP, TLS, the token and the clock, in this order, up to the first that fails.
+
+    Where a proxy stands in between, it is the one that is looked up and connected to.
+    """
+    who, host, port = first_hop(way_of(settings.target), settings.target.url)
+    found = [await _resolved(who, host, port)]
     if found[-1].level is not Level.FAIL:
-        found.append(await _connected(host, port))
+        found.append(await _connected(who, host, port))
     if found[-1].level is Level.FAIL or token is None:
         return found
     try:
@@ -138,25 +145,27 @@ def _file(what: str, path: Path, *, secret: bool) -> Finding:
     return Finding(Level.OK, what, str(path))
 
 
-async def _resolved(host: str, port: int) -> Finding:
+async def _resolved(who: str, host: str, port: int) -> Finding:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port)
     except OSError as error:
-        detail = f"cannot resolve {host} ({error.strerror}); check target.url and the resolver"
-        return Finding(Level.FAIL, "target name", detail)
+        detail = (
+            f"cannot resolve {host} ({error.strerror}); check {_NAMED_BY[who]} and the resolver"
+        )
+        return Finding(Level.FAIL, f"{who} name", detail)
     addresses = sorted({str(each[4][0]) for each in found})
-    return Finding(Level.OK, "target name", f"{host} is {', '.join(addresses)}")
+    return Finding(Level.OK, f"{who} name", f"{host} is {', '.join(addresses)}")
 
 
-async def _connected(host: str, port: int) -> Finding:
+async def _connected(who: str, host: str, port: int) -> Finding:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             _reader, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
-        detail = f"cannot connect to {host} port {port}; check firewall and target.url"
-        return Finding(Level.FAIL, "target connection", detail)
+        detail = f"cannot connect to {host} port {port}; check firewall and {_NAMED_BY[who]}"
+        return Finding(Level.FAIL, f"{who} connection", detail)
     writer.close()
-    return Finding(Level.OK, "target connection", f"{host} port {port}")
+    return Finding(Level.OK, f"{who} connection", f"{host} port {port}")
 
 
 async def _asked(settings: Settings, token: str, clock: Clock) -> list[Finding]:
@@ -165,12 +174,17 @@ async def _asked(settings: Settings, token: str, clock: Clock) -> list[Finding]:
     Discovery needs a token and answers while SCIM is paused; `GET /Users?count=0` is refused then
     (contract, *Discovery* and *States an operator can put TFE in*).
     """
-    context = ssl.create_default_context(cafile=settings.target.ca_file)
+    way = way_of(settings.target)
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json"}
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S), headers=headers
     ) as session:
-        ask = partial(session.get, ssl=context, allow_redirects=False)
+        ask = partial(
+            session.get,
+            ssl=way.context(),
+            proxy=way.proxy(settings.target.url),
+            allow_redirects=False,
+        )
         async with ask(f"{settings.target.url}/ServiceProviderConfig") as answer:
             found = [_accepted(answer.status), _skew(answer.headers.get("Date"), clock)]
         if found[0].level is Level.OK:

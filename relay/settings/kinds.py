@@ -25,6 +25,8 @@ _NUMBER_AND_UNIT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)")
 _TOKEN_HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_PORT: Final = 65_535
 CREDENTIAL: Final = "credential:"
+UNIX: Final = "unix"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @final
@@ -223,6 +225,34 @@ def parse_mode(value: object) -> int:
     return int(value, 8)
 
 
+def parse_networks(value: object) -> tuple[Network, ...]:
+    """`["10.0.0.0/8", "::1"]`: networks, or single addresses."""
+    if not isinstance(value, list | tuple):
+        raise ValueError('not a list; write ["10.0.0.0/8"]')  # noqa: TRY004 - pydantic's protocol
+    return tuple(_network(each) for each in value)
+
+
+def parse_proxies(value: object) -> tuple[Network | str, ...]:
+    """As `parse_networks`; the word `unix` stands for whoever opens the unix socket."""
+    if not isinstance(value, list | tuple):
+        raise ValueError('not a list; write ["10.0.0.1", "unix"]')  # noqa: TRY004
+    return tuple(UNIX if each == UNIX else _network(each) for each in value)
+
+
+def _network(value: object) -> Network:
+    try:
+        return ipaddress.ip_network(value) if isinstance(value, str) else _as_it_is(value)
+    except ValueError:
+        wanted = 'write "10.0.0.0/8", "192.0.2.7" or "2001:db8::/32", without bits of a host'
+        raise ValueError(f"not a network; {wanted}") from None
+
+
+def _as_it_is(value: object) -> Network:
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return value
+    raise ValueError
+
+
 def parse_secret(value: object) -> Secret | None:
     """A secret, or None for the empty string."""
     if isinstance(value, Secret) or value is None:
@@ -243,4 +273,6 @@ OptionalUrl = Annotated[str, BeforeValidator(parse_optional_url)]
 PublicUrl = Annotated[str, BeforeValidator(parse_public_url)]
 TokenHashes = Annotated[tuple[str, ...], BeforeValidator(parse_hashes)]
 FileMode = Annotated[int, BeforeValidator(parse_mode)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(parse_networks)]
+Proxies = Annotated[tuple[Network | str, ...], BeforeValidator(parse_proxies)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(parse_secret)]

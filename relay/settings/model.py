@@ -64,12 +64,24 @@ class Target(Section):
         "60s", "How long to wait for an answer; TFE itself may take 30 seconds."
     )
     ca_file: OptionalPath = key("", "PEM file with the authorities to trust, for a private CA.")
+    client_certificate: OptionalPath = key(
+        "", "PEM file with a certificate to show to what stands before TFE; read at start."
+    )
+    client_key: OptionalPath = key(
+        "", "PEM file with its private key; empty if `client_certificate` holds it."
+    )
+    proxy: Literal["environment", "none"] = key(
+        "environment",
+        "`environment`: by `HTTPS_PROXY`, but for what `NO_PROXY` names; `none`: never by a proxy.",
+    )
 
     @model_validator(mode="after")
     def _has_one_token(self) -> Self:
         if (self.token is None) == (self.token_file is None):
             problem = "give target.token_file (or SCIM_RELAY_TARGET__TOKEN in the environment)"
             raise contradiction(("token_file", f"no token, or two sources of it; {problem}"))
+        if self.client_key is not None and self.client_certificate is None:
+            raise contradiction(("client_certificate", "missing; client_key is of no use alone"))
         return self
 
 

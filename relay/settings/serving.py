@@ -13,7 +13,9 @@ from relay.settings.kinds import (
     Duration,
     FileMode,
     ListenAddress,
+    Networks,
     OptionalPath,
+    Proxies,
     PublicUrl,
     Size,
     TokenHashes,
@@ -42,6 +44,23 @@ class Listen(Section):
         "", "PEM file with the certificate chain; with `tls_key` it switches TLS on."
     )
     tls_key: OptionalPath = key("", "PEM file with the private key of `tls_certificate`.")
+    client_ca: OptionalPath = key(
+        "",
+        "PEM file with the authorities of clients' certificates; with it nobody is let in without"
+        " one. All three files are read again when they change.",
+    )
+    allow: Networks = key(
+        (),
+        "Addresses and networks whose requests are taken, before any token is looked at; empty"
+        " for all.",
+        ["203.0.113.0/24", "2001:db8::/32"],
+    )
+    trusted_proxies: Proxies = key(
+        (),
+        "Proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed; `unix` stands for"
+        " whoever opens the unix socket.",
+        ["127.0.0.1", "unix"],
+    )
     insecure: bool = key(
         False,
         "Serve clear text on an address that is not loopback, because TLS ends in front of it.",
@@ -67,6 +86,9 @@ class Listen(Section):
                 "give tls_certificate and tls_key, or insecure = true behind a TLS proxy"
             )
             problems.append(("insecure", problem))
+        if self.client_ca is not None and self.tls_certificate is None:
+            problem = "of no use without TLS; give tls_certificate and tls_key"
+            problems.append(("client_ca", problem))
         if problems:
             raise contradiction(*problems)
         return self

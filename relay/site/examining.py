@@ -14,6 +14,7 @@ from relay.site.findings import findings
 from relay.site.picture import LinkedTeam, Picture, Protection, people_of
 from relay.target import TargetClient, TokenFile
 from relay.target.admin import AdminFailed, AdminReader, Budgets, admin_endpoint
+from relay.target.way import way_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
     from relay.settings import Settings
     from relay.site.findings import Finding
+    from relay.target.way import Way
 
 
 @asynccontextmanager
-async def reading(url: str, token_file: Path, ca_file: Path | None) -> AsyncIterator[AdminReader]:
+async def reading(url: str, token_file: Path, way: Way) -> AsyncIterator[AdminReader]:
     """A reader of the admin API at this address."""
-    endpoint = admin_endpoint(url, ca_file=ca_file)
+    endpoint = admin_endpoint(url, way=way)
     async with TargetClient(endpoint, TokenFile(token_file), SystemClock()) as client:
         yield AdminReader(client, Budgets(), RandomIds())
 
@@ -36,7 +38,7 @@ async def examine(settings: Settings) -> list[Finding]:
     admin = settings.admin_api
     if admin.token_file is None:
         return []
-    async with reading(admin.url, admin.token_file, settings.target.ca_file) as reader:
+    async with reading(admin.url, admin.token_file, way_of(settings.target)) as reader:
         try:
             seen = await _read(reader, settings)
         except AdminFailed as error:

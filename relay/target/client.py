@@ -11,7 +11,6 @@ a connection) left no byte. From then on we do not know.
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote, urlencode
@@ -24,10 +23,10 @@ from relay import __version__
 from relay.errors import MaybeSent, NotSent
 from relay.rules.contract import SCIM_MEDIA_TYPE
 from relay.rules.verdict import Answered
+from relay.target.way import DIRECT, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
     from types import SimpleNamespace, TracebackType
     from typing import Self
 
@@ -71,7 +70,7 @@ class Endpoint:
         timeout_s: for a whole request, connecting included; TFE itself may take 30 s.
         connect_timeout_s: for connecting and TLS.
         concurrency: connections at most, kept open between requests.
-        ca_file: PEM authorities to trust instead of the system's, or None.
+        way: what lies between: authorities, a certificate of ours, a proxy.
         keepalive_s: how long an idle connection is kept.
         max_answer_bytes: longest answer read; a longer one counts as cut.
         media_type: of what is sent and wanted; the admin API's is another than SCIM's.
@@ -82,7 +81,7 @@ class Endpoint:
     timeout_s: float = 60.0
     connect_timeout_s: float = 10.0
     concurrency: int = 4
-    ca_file: Path | None = None
+    way: Way = DIRECT
     keepalive_s: float = 75.0
     max_answer_bytes: int = MAX_ANSWER_BYTES
     media_type: str = SCIM_MEDIA_TYPE
@@ -116,15 +115,16 @@ class TargetClient:
         self._base = endpoint.base_url.rstrip("/")
         self._token = token
         self._clock = clock
+        self._proxy = endpoint.way.proxy(endpoint.base_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the session; raises OSError if the CA file cannot be read or used."""
+        """Open the session; raises SettingsError if a file of the way cannot be used."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._endpoint.concurrency,
                 keepalive_timeout=self._endpoint.keepalive_s,
-                ssl=tls_context(self._endpoint.ca_file),
+                ssl=self._endpoint.way.context(),
             ),
             timeout=aiohttp.ClientTimeout(
                 total=self._endpoint.timeout_s, sock_connect=self._endpoint.connect_timeout_s
@@ -178,6 +178,7 @@ class TargetClient:
                 data=None if request.body is None else orjson.dumps(request.body),
                 headers=self._headers(request, attempt_id),
                 allow_redirects=False,
+                proxy=self._proxy,
                 trace_request_ctx=phase,
             ) as response:
                 return await self._answer(response)
@@ -221,13 +222,6 @@ class TargetClient:
             if len(chunks) > self._endpoint.max_answer_bytes:
                 raise ValueError("the answer is longer than any answer of TFE")
         return bytes(chunks)
-
-
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """TLS 1.2 or later with verification, trusting the CA file or else the system's authorities."""
-    context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _phase_trace() -> aiohttp.TraceConfig:

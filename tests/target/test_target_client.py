@@ -10,9 +10,10 @@ import pytest
 from scripted_peer import http, read_request
 
 from relay import __version__
-from relay.errors import MaybeSent, NotSent
+from relay.errors import MaybeSent, NotSent, SettingsError
 from relay.rules.planner import Request
 from relay.target import FixedToken, TokenFile
+from relay.target.way import Way
 
 CREATE = Request("POST", "/Users", {"userName": "ada"}, frozenset(), (), (), creates=True)
 DELETE = Request("DELETE", "/Users/u%2F1", None, frozenset(), (), (), deletes=True)
@@ -306,15 +307,13 @@ async def test_without_any_token_nothing_is_sent(peer, client, tmp_path):
 
 
 async def test_a_missing_authority_file_is_told_at_the_start(client, tmp_path):
-    with pytest.raises(OSError, match="No such file"):
-        async with client("https://127.0.0.1:1", ca_file=tmp_path / "none.pem"):
+    with pytest.raises(SettingsError, match=r"target\.ca_file.*No such file"):
+        async with client("https://127.0.0.1:1", way=Way(tmp_path / "none.pem")):
             pass
 
 
 def test_old_tls_is_never_spoken():
-    from relay.target.client import tls_context
-
-    context = tls_context(None)
+    context = Way().context()
 
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED

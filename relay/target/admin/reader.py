@@ -11,10 +11,10 @@ from urllib.parse import quote
 from relay.target.admin import facts
 from relay.target.admin.channel import RESET, VERSION, Channel, Question, not_understood
 from relay.target.client import Endpoint
+from relay.target.way import DIRECT, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from relay.clock import Ids
     from relay.rules.types import JsonObject
@@ -28,13 +28,13 @@ MEDIA_TYPE: Final = "application/vnd.api+json"
 PAGE_SIZE: Final = 100
 
 
-def admin_endpoint(url: str, *, timeout_s: float = 30.0, ca_file: Path | None = None) -> Endpoint:
+def admin_endpoint(url: str, *, timeout_s: float = 30.0, way: Way = DIRECT) -> Endpoint:
     """The endpoint of the admin API of the TFE at this address, with or without `/api/v2`."""
     base = url.rstrip("/").removesuffix("/api/v2")
     return Endpoint(
         f"{base}/api/v2",
         timeout_s=timeout_s,
-        ca_file=ca_file,
+        way=way,
         media_type=MEDIA_TYPE,
         kept_headers=(VERSION, RESET),
     )
