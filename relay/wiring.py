@@ -120,6 +120,7 @@ def store_settings(settings: Settings) -> StoreSettings:
         max_pending=settings.store.max_pending,
         patience=patience_of(settings),
         flatten=settings.groups.nested == "flatten",
+        checks=settings.reconcile.on_drift == "mend",
     )
     overflow = settings.groups.oversize == "overflow"
     return StoreSettings(

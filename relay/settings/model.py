@@ -187,7 +187,8 @@ class Reconcile(Section):
     on_drift: Literal["mend", "report"] = key(
         "mend",
         "`mend`: what was changed behind the relay's back is brought back, by the same lanes and"
-        " the same guard; `report`: it is only told of. What nobody here knows is never deleted.",
+        " the same guard, and a write that changes nothing has TFE asked, every six hours at most;"
+        " `report`: it is only told of. What nobody here knows is never deleted.",
     )
 
 

@@ -100,6 +100,7 @@ def follow(tx: Transaction, after: tuple[int, int], actor: str) -> tuple[int, in
 def _follow(tx: Transaction, resource: ResourceRow, key: int) -> None:
     if key == Key.EXISTS:
         if resource.wanted and not resource.c_exists:
+            seating.release(tx, resource)
             removing.gone(tx, resource)
     elif key > 0:
         was, confirmed = rosters.state(tx, resource.id, key)

@@ -35,6 +35,7 @@ class AcceptRules:
         max_pending: changes that may be pending; more are answered 503, none is dropped (A8).
         patience: lanes that may be ahead of a client who waits for TFE's own answer (A3).
         flatten: a nested group stands for its members (`[groups] nested`).
+        checks: a write that changes nothing has TFE asked (`[reconcile] on_drift = "mend"`).
     """
 
     profile: TargetProfile
@@ -42,6 +43,7 @@ class AcceptRules:
     max_pending: int
     patience: int
     flatten: bool = False
+    checks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ def finish(
     else:
         pending, held, alone = enter_lane(tx, request, change, before)
         resource = rows.by_row(tx, row)
+        if rules.checks and not pending:
+            checking.mark(tx, resource)
     soon = request.patient and alone and not held and _soon(tx, rules.patience)
     wait = pending and (request.strict or soon)
     if wait:
@@ -160,8 +164,6 @@ def enter_lane(
     pending = _is_pending(tx, before.id, change)
     resource = rows.by_row(tx, before.id)
     held = guard.review(tx, before, resource, change, request)
-    if not pending:
-        checking.mark(tx, resource)
     return pending, held, lanes.touch(tx, resource, change)
 
 

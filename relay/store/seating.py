@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from relay.errors import SettingsError
 from relay.rules.overflow import place
 from relay.rules.types import Kind
-from relay.store import protecting
+from relay.store import protecting, rosters
 from relay.store.transaction import to_json
 
 if TYPE_CHECKING:
@@ -236,6 +236,20 @@ def mirror(tx: Transaction, part: ResourceRow, user: int) -> None:
     )
     grown = _note(tx, part.part_of, user, part.id if there else None)
     tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (grown, part.part_of))
+
+
+def release(tx: Transaction, group: ResourceRow) -> None:
+    """TFE has lost a group, and the directory follows it there.
+
+    Who was in a part leaves the whole; the parts of a whole that is gone are groups of their own.
+    """
+    tx.run("UPDATE resource SET part_of = NULL, part_no = NULL WHERE part_of = ?", (group.id,))
+    if group.part_of is None:
+        return
+    users = tx.all("SELECT user_id FROM member WHERE group_id = ? AND desired = 1", (group.id,))
+    for (user,) in users:
+        rosters.set_desired(tx, group.id, user, False)
+        mirror(tx, group, user)
 
 
 def _most(tx: Transaction) -> int | None:

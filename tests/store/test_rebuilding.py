@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.idp import remove
+from support.idp import add, remove
 from support.lab import lab_in
 
 from relay.delivery.importer import PAGE, listed
@@ -14,9 +14,9 @@ from relay.store import rebuilding
 from relay.store.comparison import sweeping
 
 
-async def rebuilt(lab):
+async def rebuilt(lab, *, rebind=False):
     """Read TFE and unlearn what is not there, as the rebuilder does; where it stands then."""
-    at = await lab.store.run(lambda tx: rebuilding.begin(tx, "test", rebind=False))
+    at = await lab.store.run(lambda tx: rebuilding.begin(tx, "test", rebind=rebind))
     while not at.done:
         if at.start is None:
             at = await lab.store.run(lambda tx, at=at: rebuilding.unlearn(tx, at))
@@ -26,6 +26,8 @@ async def rebuilt(lab):
         at = await lab.store.run(
             lambda tx, at=at, page=page: rebuilding.take_page(tx, at, page.resources, page.total)
         )
+    if rebind:
+        await lab.store.desk.follow_target("test")
     await lab.store.run(lambda tx: rebuilding.have_groups_wait(tx, 10))
     return at
 
@@ -113,3 +115,50 @@ async def test_what_nobody_here_knows_is_reported_and_left_alone(tmp_path):
         assert (at.adopted, at.strangers, await lab.run()) == (1, 1, [])
         [told] = await lab.store.run(lambda tx: sweeping.differences(tx.connection))
         assert (told.name, told.what.value) == ("eve@example.com", "stranger")
+
+
+async def overflowing(lab):
+    """A group in three parts, of ten, ten and five; its id."""
+    crew = await lab.group("Crew", *await lab.users(25))
+    await lab.run()
+    return crew
+
+
+async def test_taken_over_a_part_that_lost_members_is_read_as_one_group_without_them(tmp_path):
+    async with lab_in(tmp_path, part=10) as lab:
+        crew = await overflowing(lab)
+        [second] = lab.tfe.directory.groups.named("Crew (2)")
+        left = dict(list(second.fields.members.items())[:4])
+        lab.tfe.directory.update_group(second, replace(second.fields, members=left))
+        await rebuilt(lab, rebind=True)
+
+        assert await lab.run() == []
+        assert len(await lab.members(crew)) == 19
+
+
+async def test_taken_over_a_part_that_is_gone_takes_its_members_out_of_the_group(tmp_path):
+    async with lab_in(tmp_path, part=10) as lab:
+        crew = await overflowing(lab)
+        [second] = lab.tfe.directory.groups.named("Crew (2)")
+        lab.tfe.directory.delete_group(second.stamp.id)
+        await rebuilt(lab, rebind=True)
+
+        assert await lab.run() == []
+        assert len(await lab.members(crew)) == 15
+        [late] = await lab.users(1, "late")
+        await lab.patch(Kind.GROUP, crew, add(late))
+        await lab.run(within_s=60)
+        assert sum(map(len, parts(lab).values())) == 16
+
+
+async def test_taken_over_the_parts_of_a_group_that_is_gone_are_groups_of_their_own(tmp_path):
+    async with lab_in(tmp_path, part=10) as lab:
+        crew = await overflowing(lab)
+        [first] = lab.tfe.directory.groups.named("Crew")
+        lab.tfe.directory.delete_group(first.stamp.id)
+        await rebuilt(lab, rebind=True)
+
+        assert await lab.run() == []
+        assert await lab.shadow(Kind.GROUP, crew) is None
+        [second] = lab.tfe.directory.groups.named("Crew (2)")
+        assert len(await lab.members(second.stamp.id)) == 10
