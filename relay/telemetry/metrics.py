@@ -26,6 +26,9 @@ _TARGET_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 _COMMIT_BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2)
 _BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
+# Prometheus sees no increase in a series that begins at 1: these begin at 0.
+_REFUSALS: Final = ("400", "404", "409", "413", "422", "500")
+
 # Fields of `Snapshot` that are one gauge each: its name and meaning.
 _MIRRORED: Final = {
     "owed_revocations": (
@@ -150,6 +153,14 @@ class DeliveryMetrics:
             "parked", "Changes the target refused for good, by its status.", "reason"
         )
         self.drift: Final = counter("drift", "Differences that nobody asked for.", "what")
+        for labelled, values in (
+            (self._parked, _REFUSALS),
+            (self._ambiguous, ("found", "absent")),
+            (self._saved, ("folding", "no_op", "read")),
+            (self._changes, ("accepted", "delivered", "refused", "parked", "dropped")),
+        ):
+            for value in values:
+                labelled.labels(value)
 
     def change(self, outcome: str, number: int = 1) -> None:
         """`accepted`, `delivered`, `refused`, `parked` or `dropped`."""
