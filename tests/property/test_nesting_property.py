@@ -138,6 +138,7 @@ async def played(steps, part=None):
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @example([("add", 0, [0], [1]), ("add", 1, [1], [0]), ("send",), ("remove", 0, [0], [1])])
+@example([("add", 0, [0], [1]), ("add", 1, [1], [0]), ("send",), ("remove", 0, [0], [])])
 @example(
     [("add", 0, [0], [1, 2]), ("add", 2, [0], []), ("anew", 2, [], []), ("remove", 0, [0], [])]
 )
