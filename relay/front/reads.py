@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from relay.errors import Refused
 from relay.front.answers import Answer, found
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from relay.front.ports import Directory
     from relay.front.settings import FrontSettings
     from relay.rules.types import JsonObject
+
+
+_SHOWN: Final = 100
+"""Characters of an id that an error repeats."""
 
 
 class Reads:
@@ -51,7 +55,7 @@ class Reads:
     async def _why_missing(self, kind: Kind, resource_id: str) -> str:
         """A parked creation's id answers 404 with TFE's words (semantics S5)."""
         reason = await self._directory.why_missing(kind, resource_id)
-        missing = f"{kind.value} {resource_id} not found"
+        missing = f"{kind.value} {resource_id[:_SHOWN]} not found"
         if reason is None:
             return missing
         return f"{missing}: Terraform Enterprise refused to create it: {reason.get('detail')}"

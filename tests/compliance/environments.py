@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 CACHE = Path(
-    os.environ.get("SCIM_RELAY_TEST_CACHE")
+    os.environ.get("TFE_SCIM_RELAY_TEST_CACHE")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfe-scim-relay"
 )
 PYTHON_INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple")

@@ -273,3 +273,10 @@ async def test_many_hosts_do_not_fill_the_memory(site: Site):
         await site.send("GET", "/Schemas", headers={"Host": f"h{number}"})
 
     assert len(site.front._documents._by_client) <= 16
+
+
+async def test_an_error_repeats_no_endless_id(site):
+    response, body = await site.send("GET", f"/Users/{'a' * 5000}")
+
+    assert response.status == 404
+    assert len(body["detail"]) < 200
