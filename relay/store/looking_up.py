@@ -37,6 +37,9 @@ def found(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
         for resource in listed(claim.kind, verdict.resource)
         if claim.asked is not None and _matches(resource, *claim.asked)
     ]
+    if claim.asked is not None and claim.asked[0] == "externalId":
+        # An `externalId` is not unique in TFE: whoever is bound already is not the one in doubt.
+        matches = [one for one in matches if _is_free(tx, one.id, claim.resource)]
     if not matches:
         not_found(tx, claim, unit)
         return
@@ -47,6 +50,11 @@ def found(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
         tx.outbox.counted.append(("ambiguous", "found"))
     else:
         _refuse_conflict(tx, claim.resource)
+
+
+def _is_free(tx: Transaction, target_id: str, resource: int) -> bool:
+    owner = tx.value("SELECT resource FROM alias WHERE id = ?", (target_id,))
+    return owner in (None, resource)
 
 
 def listed(kind: Kind, body: Json) -> list[TargetResource]:
@@ -173,6 +181,8 @@ def _clear(tx: Transaction, resource: int) -> None:
 
 def _refuse_conflict(tx: Transaction, row: int) -> None:
     """Somebody else has the name in TFE: the 409 stands."""
+    # What was in doubt is not: `refuse` is not to have it looked up once more, for ever.
+    tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key = 0 AND revokes = 0", (row,))
     said = tx.value(
         "SELECT detail FROM attempt WHERE resource = ? AND status = 409 ORDER BY id DESC LIMIT 1",
         (row,),

@@ -461,3 +461,18 @@ async def test_every_change_of_a_user_whom_tfe_lost_is_delivered_by_its_creation
         assert [await lab.state(one.change) for one in changes] == ["delivered"] * 3
         assert (await lab.counters())["pending"] == 0
         assert lab.user_in_tfe("ada2@example.com").active is False
+
+
+async def test_a_creation_in_doubt_is_not_taken_for_another_of_the_same_external_id(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        await lab.user("ada@example.com", externalId="e1")
+        await lab.run()
+        await lab.user("bob@example.com", externalId="e1")
+        claim = await lab.claim()
+        assert claim.request.method == "POST"  # the relay dies before it leaves
+    async with lab_in(tmp_path, lab.tfe, lab.clock) as again:
+        sent = await again.run(most=20)
+
+        assert lines(sent) == ["GET /Users", "GET /Users", "POST /Users"]
+        assert len(again.tfe.directory.users) == 2
+        assert (await again.counters())["parked"] == 0
