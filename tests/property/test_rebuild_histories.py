@@ -90,7 +90,7 @@ def test_a_history_with_a_rebuild_in_it_ends_in_the_fold(before, held, after, ho
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-@settings(max_examples=350, **COMMON)
+@settings(max_examples=1_500, **COMMON)
 @given(UNEASY, BUSY, UNEASY, LOSSES, KILLS)
 def test_many_histories_with_a_rebuild_in_them_end_in_the_fold(before, held, after, how, kills):
     check(before, held, after, how, kills)
