@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.ops.errors import NotFound
 from relay.orders import filter_of
-from relay.site.telling import told
+from relay.site.telling import told, users_told
 from relay.store.holds import HoldName
 from relay.telemetry.metrics import Snapshot as Gauges
 
@@ -133,11 +133,13 @@ class Reporter:
         """What waits, by kind, cause and age."""
         return list(await self._store.desk.shape())
 
-    async def _site(self, _arguments: JsonObject, _actor: str) -> Json:
-        """TFE's own side, read anew."""
+    async def _site(self, arguments: JsonObject, _actor: str) -> Json:
+        """TFE's own side, read anew; or its users one by one."""
         if self.site is None:
             raise NotFound("no admin API is configured; see admin_api.url")
         await self.site.look(everything=True)
+        if arguments.get("users"):
+            return users_told(self.site)
         return told(self.site, self._clock.wall())
 
     async def _rotate(self, arguments: JsonObject, actor: str) -> Json:

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "serve": ("relay.cli.serve", "Run the relay."),
     "shape": ("relay.cli.shape", "How old what waits is, by kind and cause."),
     "simulate": ("relay.cli.simulate", "Run a stand-in for Terraform Enterprise."),
+    "site": ("relay.cli.site", "What only a site administrator of Terraform Enterprise sees."),
     "status": ("relay.cli.status", "Show what a running relay is doing."),
     "verify": ("relay.cli.backup", "Tell whether a backup could be used."),
     "token": ("relay.cli.token", "Tokens for identity providers, and TFE's."),

@@ -47,24 +47,27 @@ class People:
     """TFE's users, as far as SCIM and its ways out concern them.
 
     Attributes:
-        managed: how many SCIM manages.
-        updated: when SCIM last changed one of them, or None.
+        managed: those whom SCIM manages, with when it last changed each.
         recovery: site administrators whom SCIM does not manage and who may sign in.
     """
 
-    managed: int
-    updated: float | None
+    managed: tuple[User, ...]
     recovery: tuple[User, ...]
+
+    @property
+    def updated(self) -> float | None:
+        """When SCIM last changed one of them, in seconds since the epoch; None for never."""
+        changed = (user.scim_updated for user in self.managed if user.scim_updated is not None)
+        return max(changed, default=None)
 
 
 def people_of(users: Sequence[User]) -> People:
     """What matters of TFE's users."""
-    managed = [user for user in users if user.scim_managed]
-    changed = [user.scim_updated for user in managed if user.scim_updated is not None]
+    managed = tuple(user for user in users if user.scim_managed)
     recovery = [
         user for user in users if user.is_admin and not user.is_suspended and not user.scim_managed
     ]
-    return People(len(managed), max(changed, default=None), tuple(recovery))
+    return People(managed, tuple(recovery))
 
 
 @dataclass(frozen=True, slots=True)

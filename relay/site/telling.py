@@ -24,7 +24,7 @@ def told(watch: SiteWatch, now: float) -> JsonObject:
         "version": None if seen.release is None else seen.release.version,
         "site_admin_group": _site_admin_group(seen),
         "recovery_accounts": _recovery(seen),
-        "managed_users": None if people is None else people.managed,
+        "managed_users": None if people is None else len(people.managed),
         "users_updated": None if people is None else moment(people.updated),
         "tokens": None if seen.tokens is None else [_token(one, now) for one in seen.tokens],
         "teams": None if seen.teams is None else [_team(one) for one in seen.teams],
@@ -40,6 +40,21 @@ def finding(one: Finding) -> JsonObject:
         "cause": one.cause,
         "cure": one.cure,
     }
+
+
+def users_told(watch: SiteWatch) -> list[Json]:
+    """Each user whom SCIM manages, and when SCIM last changed it; oldest first."""
+    people = watch.seen.people
+    managed = () if people is None else people.managed
+    return [
+        {
+            "username": one.username,
+            "scim_username": one.scim_username,
+            "scim_updated": moment(one.scim_updated),
+            "suspended": one.is_suspended,
+        }
+        for one in sorted(managed, key=lambda one: one.scim_updated or 0.0)
+    ]
 
 
 def moment(at: float | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -277,3 +278,17 @@ async def test_a_part_of_a_large_group_that_no_team_follows_is_named_with_its_he
         await relay.settled()
         assert "part_unlinked" not in await found(relay)
         assert [one.fields.display_name for one in tfe.directory.groups] == ["Crew"]
+
+
+async def test_each_user_is_told_with_when_scim_last_changed_it(tfe, tmp_path):
+    async with watching(tfe, tmp_path) as relay:
+        for name in ("ada@example.com", "bob@example.com"):
+            await relay.idp.create_user(name)
+        await relay.settled()
+        code, shown = await typed(tmp_path, "site", "--users", "--json")
+        users = [json.loads(line) for line in shown.splitlines()]
+        assert code == 0
+        assert {one["scim_username"] for one in users} == {"ada@example.com", "bob@example.com"}
+        assert all(one["scim_updated"].endswith("Z") for one in users)
+        code, shown = await typed(tmp_path, "site")
+        assert (code, "managed users: 2" in shown) == (0, True)
