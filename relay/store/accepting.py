@@ -17,6 +17,7 @@ from relay.store import (
     incoming,
     naming,
     nesting,
+    part_upkeep,
     parts,
     removing,
     rosters,
@@ -69,7 +70,7 @@ def _delete(
     change = incoming.insert_change(tx, request, before.id, {"exists": False})
     removing.remove(tx, before, change)
     accepted = incoming.finish(tx, request, change, before.id, rules, before)
-    parts.end(tx, before, request.connection)
+    part_upkeep.end(tx, before, request.connection)
     nesting.follow(tx, reach, request.connection)
     return accepted
 
@@ -89,7 +90,7 @@ def _update(
     accepted = incoming.finish(tx, request, change, resource.id, rules, resource)
     parts.follow(tx, resource.id, seated, request.connection)
     if Field.NAME in write.written:
-        parts.rename(tx, rows.by_row(tx, resource.id), request.connection, rules.profile)
+        part_upkeep.rename(tx, rows.by_row(tx, resource.id), request.connection, rules.profile)
     if members.users:
         reach = nesting.reach(tx, resource.id, members.users)
         nesting.follow(tx, reach, request.connection, rules.profile.max_members)

@@ -16,7 +16,7 @@ from relay.rules.planner import plan
 from relay.store import adopting, attempting, lanes, parking, rosters, rows, unsendable
 from relay.store.claims import Claim, Purpose
 from relay.store.engine import is_trouble
-from relay.store.planning import Draft, draft
+from relay.store.planning import Draft, draft, due_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,13 +139,18 @@ def _claim_lane(tx: Transaction, resource: ResourceRow, profile: TargetProfile) 
 
 
 def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | None) -> None:
-    """Close effects that no request can bring closer, so that a lane never spins."""
+    """Close effects that no request can bring closer, so that a lane never spins.
+
+    What is left to be sent in a later slice is sent: an addition may wait for a removal's room.
+    """
     if not resource.wanted and resource.target_id is None:
         adopting.absent(tx, resource.id)  # deleted before it ever came to be
     if drafted is not None:
         unsendable.close_unsendable(tx, resource, drafted.keys)
     rosters.wait_for_users(tx, resource.id)
     lanes.refresh(tx, rows.by_row(tx, resource.id))
+    if drafted is not None and due_part(tx, resource.id) not in (None, drafted.part):
+        return
     if tx.value("SELECT state FROM lane WHERE resource = ?", (resource.id,)) == "ready":
         tx.run("UPDATE lane SET state = 'blocked' WHERE resource = ?", (resource.id,))
 

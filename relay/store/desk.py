@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from relay.store import backing_up, drifting, dropping, parts, releasing, retrying, shape, status
+from relay.store import (
+    backing_up,
+    drifting,
+    dropping,
+    part_upkeep,
+    releasing,
+    retrying,
+    shape,
+    status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +89,7 @@ class Desk:
         Raises:
             Refused: 404, there is no such group.
         """
-        return await self._writer.submit(lambda tx: parts.compact(tx, group, actor, reason))
+        return await self._writer.submit(lambda tx: part_upkeep.compact(tx, group, actor, reason))
 
     async def backup(self, to: Path) -> int:
         """Copy the database as it is now, while it is used; the copy's size in bytes.

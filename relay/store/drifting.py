@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from relay.rules.effects import FIELD_OF, Key, shadow_attribute
-from relay.store import effects, lanes, removing, rosters, rows, seating
+from relay.store import effects, lanes, removing, reseating, rosters, rows, seating
 from relay.store.transaction import from_json, to_json
 
 if TYPE_CHECKING:
@@ -103,14 +103,9 @@ def _follow(tx: Transaction, resource: ResourceRow, key: int) -> None:
             seating.release(tx, resource)
             removing.gone(tx, resource)
     elif key > 0:
-        was, confirmed = rosters.state(tx, resource.id, key)
-        rosters.set_desired(tx, resource.id, key, bool(confirmed))
-        tx.run(
-            "UPDATE resource SET size = size + ? WHERE id = ?",
-            (bool(confirmed) - was, resource.id),
-        )
+        _, confirmed = rosters.state(tx, resource.id, key)
         effects.close(tx, resource.id, key)
-        seating.mirror(tx, resource, key)
+        reseating.put(tx, resource, key, "relay", want=bool(confirmed))
         rosters.forget_absent(tx, resource.id, key)
     elif resource.confirmed is not None:
         field = FIELD_OF[Key(key)]

@@ -19,10 +19,11 @@ from relay.store import (
     merging,
     nesting,
     parking,
-    parts,
+    part_upkeep,
     removing,
     returning,
     rows,
+    seating,
 )
 from relay.store.parking import Refusal
 from relay.store.records import ChangeState
@@ -72,10 +73,12 @@ def _forget(tx: Transaction, resource: ResourceRow, change: int, writes: dict[st
 
 def _gone(tx: Transaction, resource: ResourceRow) -> None:
     """A resource that TFE never had is no more; nor is it in any group above it."""
-    reach = nesting.reach(tx, resource.id)
+    reach = nesting.reach(tx, resource.part_of or resource.id)
     connection = tx.value("SELECT connection FROM change WHERE id = ?", (resource.last_change,))
+    if resource.part_of is not None:
+        seating.release(tx, resource)
     removing.gone(tx, resource)
-    parts.end(tx, resource, connection or "relay")
+    part_upkeep.end(tx, resource, connection or "relay")
     nesting.follow(tx, reach, connection or "relay")
 
 

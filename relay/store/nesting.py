@@ -13,8 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from relay.rules.types import Kind, Verb, Write
-from relay.store import incoming, parts, rosters, rows, seating, writing
+from relay.store import parts, rows, seating
 from relay.store.transaction import to_json
 
 if TYPE_CHECKING:
@@ -178,29 +177,10 @@ def _bring(
     tx: Transaction, row: int, wanted: dict[int, bool], cause: tuple[str, int], most: int
 ) -> None:
     before = rows.by_row(tx, row)
-    if before.state == rows.PARKED:
-        _note(tx, row, wanted)
-        return
     connection, below = cause
-    request = incoming.Accepting(connection, Write(Verb.PATCH, Kind.GROUP))
-    seated = seating.spread(tx, before, wanted, most)
-    writes = writing.membership_writes(seated.own)
     name = tx.value("SELECT name FROM resource WHERE id = ?", (below,))
-    why = f"through the nested group {name!r}"
-    change = incoming.insert_change(tx, request, row, writes, why=why)
-    parts.write(tx, before, seated, change)
-    incoming.enter_lane(tx, request, change, before)
-    parts.follow(tx, row, seated, connection)
-    tx.outbox.work = True
-
-
-def _note(tx: Transaction, row: int, wanted: dict[int, bool]) -> None:
-    """A group that TFE refused to create has a roster all the same: it may be tried again (S5)."""
-    for user, want in wanted.items():
-        was, _ = rosters.state(tx, row, user)
-        rosters.set_desired(tx, row, user, want)
-        rosters.forget_absent(tx, row, user)
-        tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (want - was, row))
+    seated = seating.spread(tx, before, wanted, most)
+    parts.move(tx, before, seated, connection, f"through the nested group {name!r}")
 
 
 def inherited(tx: Transaction, group: int) -> list[int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key
-from relay.store import effects, joining, parts, returning
+from relay.store import effects, joining, part_upkeep, returning
 from relay.store.effects import Effect, keys_written, move
 from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, from_json, to_json
@@ -239,7 +239,7 @@ def _undo_creation(
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))
     tx.run("DELETE FROM nest WHERE parent = ?", (resource.id,))
-    parts.end(tx, resource, resource.origin)
+    part_upkeep.end(tx, resource, resource.origin)
     tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (resource.id,))
 
 

@@ -7,6 +7,7 @@ parking and conservation speak of it as of any other group.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from relay.errors import Refused
@@ -18,21 +19,16 @@ from relay.store import (
     guard,
     incoming,
     lanes,
-    naming,
-    removing,
     rosters,
     rows,
     seating,
     writing,
 )
 from relay.store.seating import UNLIMITED, parts_of
-from relay.store.transaction import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from relay.rules.contract import TargetProfile
-    from relay.rules.types import JsonObject
     from relay.store.rows import ResourceRow
     from relay.store.seating import Spread
     from relay.store.transaction import Transaction
@@ -47,8 +43,44 @@ def write(tx: Transaction, group: ResourceRow, seated: Spread, change: int) -> N
     size = writing.write_members(tx, group, seated.own, change, seated.most)
     size += seating.record(tx, group.id, seated)
     tx.run("UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, group.id))
-    if group.size < near(seated.most) <= size:
-        tx.outbox.counted.append(("near limit", f"{group.name}: {size} of {seated.most}"))
+    _tell(tx, group, seated, size)
+
+
+def move(tx: Transaction, group: ResourceRow, seated: Spread, connection: str, why: str) -> None:
+    """Move a roster by changes of the relay's own, in the group itself as in its parts.
+
+    Raises:
+        Refused: 413, as `bring` and `follow`.
+    """
+    if seated.own:
+        bring(tx, group.id, seated.own, connection, why, seated.most)
+    _grow(tx, group.id, seating.record(tx, group.id, seated))
+    _tell(tx, group, seated, rows.by_row(tx, group.id).size)
+    follow(tx, group.id, seated, connection)
+    tx.outbox.work = True
+
+
+def write_part(
+    tx: Transaction, part: ResourceRow, seated: Spread, change: int, connection: str
+) -> None:
+    """Move a roster, whole, where a change of one of the parts asks for it."""
+    whole = rows.by_row(tx, part.part_of or part.id)
+    if seated.own:
+        bring(tx, whole.id, seated.own, connection, why(whole))
+    _grow(tx, whole.id, seating.record(tx, whole.id, seated))
+    here = seated.parts.pop(part.id, {})
+    size = writing.write_members(tx, part, here, change, UNLIMITED)
+    tx.run("UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, part.id))
+    follow(tx, whole.id, seated, connection)
+
+
+def _grow(tx: Transaction, group: int, by: int) -> None:
+    tx.run("UPDATE resource SET size = size + ?, modified = ? WHERE id = ?", (by, tx.now, group))
+
+
+def _tell(tx: Transaction, before: ResourceRow, seated: Spread, size: int) -> None:
+    if before.size < near(seated.most) <= size:
+        tx.outbox.counted.append(("near limit", f"{before.name}: {size} of {seated.most}"))
 
 
 def follow(tx: Transaction, group: int, found: Spread, connection: str) -> None:
@@ -59,10 +91,11 @@ def follow(tx: Transaction, group: int, found: Spread, connection: str) -> None:
     """
     if not found.parts and not found.fresh:
         return
+    whole = rows.by_row(tx, group)
     for row, wanted in found.parts.items():
-        _bring(tx, rows.by_row(tx, group), row, wanted, connection)
+        bring(tx, row, wanted, connection, why(whole))
     for users in found.fresh:
-        part = _open(tx, rows.by_row(tx, group), users, connection)
+        part = _open(tx, whole, users, connection, firm=found.firm)
         tx.each(
             "UPDATE member SET part = ? WHERE group_id = ? AND user_id = ?",
             [(part, group, user) for user in users],
@@ -70,27 +103,60 @@ def follow(tx: Transaction, group: int, found: Spread, connection: str) -> None:
     tx.outbox.work = True
 
 
-def _bring(
-    tx: Transaction, group: ResourceRow, row: int, wanted: dict[int, bool], connection: str
+def bring(
+    tx: Transaction,
+    row: int,
+    wanted: dict[int, bool],
+    connection: str,
+    why: str,
+    most: int = UNLIMITED,
 ) -> None:
+    """Have members join or leave one group in TFE, by a change of its own.
+
+    A group that TFE refused to create has a roster all the same: it may be tried again (S5).
+
+    Args:
+        tx: the transaction.
+        row: of the group.
+        wanted: who is to be in it and who not.
+        connection: who is charged.
+        why: for the audit.
+        most: members that it may have.
+
+    Raises:
+        Refused: 413, it would have more.
+    """
     before = rows.by_row(tx, row)
-    writes = writing.membership_writes(wanted)
+    if before.state == rows.PARKED:
+        _remember(tx, row, wanted)
+        return
     request = incoming.Accepting(connection, Write(Verb.PATCH, Kind.GROUP))
-    change = incoming.insert_change(tx, request, row, writes, why=_why(group))
-    size = writing.write_members(tx, before, wanted, change, UNLIMITED)
+    change = incoming.insert_change(tx, request, row, writing.membership_writes(wanted), why=why)
+    size = writing.write_members(tx, before, wanted, change, most)
     tx.run("UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, row))
     incoming.enter_lane(tx, request, change, before)
 
 
-def _why(group: ResourceRow) -> str:
+def _remember(tx: Transaction, row: int, wanted: dict[int, bool]) -> None:
+    for user, want in wanted.items():
+        was, _ = rosters.state(tx, row, user)
+        rosters.set_desired(tx, row, user, want)
+        rosters.forget_absent(tx, row, user)
+        _grow(tx, row, want - was)
+
+
+def why(group: ResourceRow) -> str:
+    """For the audit: why a part has a change."""
     return f"a part of {group.name!r}, which is larger than Terraform Enterprise takes"
 
 
-def _open(tx: Transaction, group: ResourceRow, users: Sequence[int], connection: str) -> int:
+def _open(
+    tx: Transaction, group: ResourceRow, users: Sequence[int], connection: str, *, firm: bool
+) -> int:
     """Make a further part with its first members; its row."""
-    number = _next_number(tx, group.id)
-    name = part_name(group.name, number)
     wanted = dict.fromkeys(users, True)
+    number = _next_number(tx, group, firm=firm)
+    name = part_name(group.name, number)
     holder = rows.live_by_name(tx, Kind.GROUP, name)
     if holder is not None:
         return _adopt(tx, group, holder, number, wanted, connection)
@@ -103,7 +169,7 @@ def _open(tx: Transaction, group: ResourceRow, users: Sequence[int], connection:
         **writing.membership_writes(wanted),
     }
     request = incoming.Accepting(connection, Write(Verb.CREATE, Kind.GROUP))
-    change = incoming.insert_change(tx, request, row, writes, why=_why(group))
+    change = incoming.insert_change(tx, request, row, writes, why=why(group))
     effects.write(tx, row, Key.EXISTS, change, base=None, revokes=False)
     size = writing.write_members(tx, rows.by_row(tx, row), wanted, change, UNLIMITED)
     tx.run("UPDATE resource SET size = ? WHERE id = ?", (size, row))
@@ -130,7 +196,7 @@ def _adopt(
     Raises:
         Refused: 413, it is an IdP's, or another group's part.
     """
-    if holder.part_of is not None or holder.origin != "import" or holder.last_change:
+    if not _is_nobodys(holder):
         raise Refused(
             413,
             f"{group.name!r} has more members than Terraform Enterprise takes in a group, and the"
@@ -140,81 +206,25 @@ def _adopt(
     _belongs(tx, holder.id, group.id, number)
     tx.run("UPDATE resource SET origin = ? WHERE id = ?", (connection, holder.id))
     others = dict.fromkeys(rosters.desired(tx, holder.id), False)
-    _bring(tx, group, holder.id, others | wanted, connection)
+    bring(tx, holder.id, others | wanted, connection, why(group))
     return holder.id
 
 
-def _next_number(tx: Transaction, group: int) -> int:
-    """The smallest number that no part has, one that TFE refused to create included."""
-    taken = {
-        number
-        for (number,) in tx.all(
-            "SELECT part_no FROM resource WHERE part_of = ? AND state IN ('live', 'parked')",
-            (group,),
-        )
-    }
-    return next(number for number in range(FIRST, len(taken) + FIRST + 1) if number not in taken)
+def _is_nobodys(holder: ResourceRow) -> bool:
+    """Whether TFE had it and no IdP ever wrote it."""
+    return holder.part_of is None and holder.origin == "import" and not holder.last_change
 
 
-def rename(tx: Transaction, group: ResourceRow, connection: str, profile: TargetProfile) -> None:
-    """Have the parts follow the name that the group has now.
+def _next_number(tx: Transaction, group: ResourceRow, *, firm: bool) -> int:
+    """The smallest number that no part has, one that TFE refused to create included.
 
-    Raises:
-        Refused: 409, another group has the name of a part.
+    Where it may not be refused, a number whose name is another group's is passed over.
     """
-    for part in parts_of(tx, group.id):
-        name = part_name(group.name, part.number)
-        if name == part.name:
+    taken = {part.number for part in parts_of(tx, group.id)}
+    for number in itertools.count(FIRST):
+        if number in taken:
             continue
-        naming.refuse_taken_name(tx, Kind.GROUP, name, part.row, profile)
-        before = rows.by_row(tx, part.row)
-        old_shadow = from_json(before.shadow)
-        shadow: JsonObject = {**old_shadow, "displayName": name}
-        new = Fields(name, before.external_id, None, None)
-        writes = writing.writes_of(Kind.GROUP, new, shadow, frozenset({Field.NAME}), {})
-        request = incoming.Accepting(connection, Write(Verb.PATCH, Kind.GROUP))
-        change = incoming.insert_change(tx, request, part.row, writes, why=_why(group))
-        rows.set_desired(tx, part.row, Field.NAME, name)
-        tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), part.row))
-        values = (before.desired, new, old_shadow)
-        writing.write_field(tx, before, Field.NAME, change, values)
-        incoming.enter_lane(tx, request, change, before)
-
-
-def end(tx: Transaction, group: ResourceRow, connection: str) -> None:
-    """Delete all parts of a group that goes."""
-    for part in parts_of(tx, group.id):
-        _delete(tx, part.row, connection, _why(group))
-
-
-def compact(tx: Transaction, named: str, actor: str, reason: str) -> list[str]:
-    """Delete the parts that nobody is in, on an operator's order (H5); their names.
-
-    A team that is linked to one of them loses nobody, but its link.
-
-    Args:
-        tx: the transaction.
-        named: the whole group's id or name.
-        actor: who orders it.
-        reason: why.
-
-    Raises:
-        Refused: 404, there is no such group.
-    """
-    group = rows.by_id(tx, Kind.GROUP, named) or rows.live_by_name(tx, Kind.GROUP, named)
-    if group is None or group.part_of is not None:
-        raise Refused(404, f"no group has the id or the name {named!r}")
-    empty = [part for part in parts_of(tx, group.id) if not part.size]
-    for part in empty:
-        _delete(tx, part.row, "relay", reason)
-        tx.audit("compacted", actor, resource=part.row, detail=reason)
-        tx.outbox.work = True
-    return [part.name for part in empty]
-
-
-def _delete(tx: Transaction, row: int, connection: str, why: str) -> None:
-    before = rows.by_row(tx, row)
-    request = incoming.Accepting(connection, Write(Verb.DELETE, Kind.GROUP))
-    change = incoming.insert_change(tx, request, row, {"exists": False}, why=why)
-    removing.remove(tx, before, change)
-    incoming.enter_lane(tx, request, change, before)
+        holder = rows.live_by_name(tx, Kind.GROUP, part_name(group.name, number)) if firm else None
+        if holder is None or _is_nobodys(holder):
+            return number
+    raise AssertionError  # numbers do not end

@@ -25,6 +25,7 @@ class Draft:
         sent: the fields it brings TFE to.
         users: user rows by TFE id.
         keys: the effects it takes up.
+        part: the slice of effects that it was made of.
         written: what the shadow says of those fields, in the IdP's own form.
         detour: a temporary name, when a ring of names is broken (S3).
     """
@@ -33,6 +34,7 @@ class Draft:
     sent: Fields
     users: dict[str, int]
     keys: tuple[int, ...]
+    part: int
     written: JsonObject = field(default_factory=dict)
     detour: str | None = None
 
@@ -42,12 +44,13 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
 
     Only the effects of the lowest slice are taken: slices are the parts of an unfolded plan (S7).
     """
-    own = _due_keys(tx, resource.id)
-    if own is None:
+    part = due_part(tx, resource.id)
+    if part is None:
         return None
-    part, keys = own
+    keys = _due_keys(tx, resource.id, part)
     if not resource.wanted:
-        return Draft(_snapshot(resource, None, frozenset()), resource.desired, {}, (Key.EXISTS,))
+        nothing = _snapshot(resource, None, frozenset())
+        return Draft(nothing, resource.desired, {}, (Key.EXISTS,), part)
     sent, written = _sent(tx, resource, keys)
     detour = None
     opened = frozenset(FIELD_OF[Key(key)] for key in keys if key != Key.EXISTS)
@@ -57,7 +60,7 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
         opened = frozenset({Field.NAME}) if detour else opened - {Field.NAME}
     if detour:
         snapshot = _snapshot(resource, sent, opened)
-        return Draft(snapshot, sent, {}, (Key.NAME,), written, detour)
+        return Draft(snapshot, sent, {}, (Key.NAME,), part, written, detour)
     add, remove = _members(tx, resource, part)
     add = _with_room(tx, resource, add, profile.max_members - resource.c_size + len(remove))
     users = {target: user for user, target in (*add, *remove)}
@@ -69,23 +72,26 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
         tuple(target for _, target in remove),
         _whole_roster(tx, resource, len(remove), profile),
     )
-    return Draft(snapshot, sent, users, (*keys, *users.values()), written)
+    return Draft(snapshot, sent, users, (*keys, *users.values()), part, written)
 
 
-def _due_keys(tx: Transaction, resource: int) -> tuple[int, dict[int, str | None]] | None:
-    """The lowest slice that is due, and its effects on the resource's own keys with their bases."""
-    part = tx.value(
+def due_part(tx: Transaction, resource: int) -> int | None:
+    """The lowest slice of which an effect is due; None: none is."""
+    part: int | None = tx.value(
         "SELECT min(slice) FROM effect WHERE resource = ? AND state = 'open' AND due <= ?",
         (resource, tx.now),
     )
-    if part is None:
-        return None
+    return part
+
+
+def _due_keys(tx: Transaction, resource: int, part: int) -> dict[int, str | None]:
+    """The effects of a slice on the resource's own keys that are due, with their bases."""
     found = tx.all(
         "SELECT key, base FROM effect WHERE resource = ? AND state = 'open' AND due <= ?"
         " AND key <= 0 AND slice = ? ORDER BY key",
         (resource, tx.now, part),
     )
-    return part, dict(found)
+    return dict(found)
 
 
 def _snapshot(

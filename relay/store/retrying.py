@@ -19,6 +19,7 @@ from relay.store import (
     naming,
     nesting,
     parts,
+    reseating,
     rosters,
     rows,
     seating,
@@ -111,6 +112,9 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
         _join_again(tx, resource, change, writes)
     _join_again(tx, resource, first, {"+": nesting.inherited(tx, resource.id)})
     lanes.touch(tx, rows.by_row(tx, resource.id), first)
+    reseating.relieve(
+        tx, resource, tx.value("SELECT connection FROM change WHERE id = ?", (first,))
+    )
     return [change for change, _ in again]
 
 
@@ -138,7 +142,7 @@ def _write_again(
 ) -> None:
     """The keys of a parked change that no later change wrote."""
     writes = from_json(tx.value("SELECT writes FROM change WHERE id = ?", (change,)))
-    mine = effects.keys_written(writes) - _written_after(tx, resource.id, change)
+    mine = effects.keys_written(writes) - _written_after(tx, resource, change)
     fields = {name: value for name, value in writes.get("f", {}).items() if _key(name) in mine}
     if "name" in fields:
         naming.refuse_taken_name(tx, resource.type, fields["name"], resource.id, profile)
@@ -150,14 +154,9 @@ def _write_again(
     _set_fields(tx, resource, change, fields, writes.get("s", {}))
     wanted = {user: True for user in writes.get("+", ()) if user in mine}
     wanted |= {user: False for user in writes.get("-", ()) if user in mine}
-    if wanted:
-        seated = seating.spread(tx, resource, wanted, profile.max_members)
-        parts.write(tx, resource, seated, change)
     connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
     if wanted:
-        parts.follow(tx, resource.id, seated, connection)
-    for user in wanted:
-        seating.mirror(tx, resource, user)
+        _members_again(tx, resource, wanted, change, (connection, profile))
     nesting.follow(tx, nesting.reach(tx, resource.part_of or resource.id, wanted), connection)
     guard.review_losses(tx, rows.by_row(tx, resource.id), connection)
     lanes.touch(tx, rows.by_row(tx, resource.id), change)
@@ -165,17 +164,41 @@ def _write_again(
     lanes.renew(tx, rows.by_row(tx, resource.id))
 
 
+def _members_again(
+    tx: Transaction,
+    resource: ResourceRow,
+    wanted: dict[int, bool],
+    change: int,
+    rules: tuple[str, TargetProfile],
+) -> None:
+    """Memberships again: of one part, or of the whole group, each where there is room now."""
+    connection, profile = rules
+    whole = rows.by_row(tx, resource.part_of or resource.id)
+    seated = seating.spread(tx, whole, wanted, profile.max_members)
+    if resource.part_of is None:
+        parts.write(tx, resource, seated, change)
+        parts.follow(tx, resource.id, seated, connection)
+    else:
+        parts.write_part(tx, resource, seated, change, connection)
+
+
 def _key(name: str) -> int:
     return next(key for key, field in FIELD_OF.items() if field.value == name)
 
 
-def _written_after(tx: Transaction, resource: int, change: int) -> set[int]:
+def _written_after(tx: Transaction, resource: ResourceRow, change: int) -> set[int]:
+    """The keys written later; a member may have been written in another part since."""
     later = tx.all(
-        "SELECT writes FROM change WHERE resource = ? AND id > ? AND state IN"
-        " ('pending', 'delivered')",
-        (resource, change),
+        "SELECT resource, writes FROM change WHERE id > ?2 AND state IN ('pending', 'delivered')"
+        " AND resource IN (SELECT ?1 UNION SELECT id FROM resource WHERE part_of = ?1)",
+        (resource.part_of or resource.id, change),
     )
-    return {key for (text,) in later for key in effects.keys_written(from_json(text))}
+    return {
+        key
+        for row, text in later
+        for key in effects.keys_written(from_json(text))
+        if key > 0 or row == resource.id
+    }
 
 
 def _set_fields(

@@ -9,7 +9,7 @@ from relay.rules.effects import (
     Key,
     shadow_attribute,
 )
-from relay.store import effects, nesting, rosters, rows, seating
+from relay.store import effects, nesting, reseating, rosters, rows
 from relay.store.claims import UNKNOWN
 from relay.store.transaction import Transaction, from_json, to_json
 
@@ -33,7 +33,7 @@ def return_to(
 ) -> bool:
     """Take a key back to what an earlier change, or nobody, wrote; True if nothing is open then."""
     if effect.key > 0:
-        there = _return_member(tx, resource.id, effect, earlier)
+        there = _return_member(tx, resource, effect, earlier)
     else:
         there = _return_field(tx, resource, effect, earlier)
     if there:
@@ -45,10 +45,10 @@ def return_to(
             (earlier[0] if earlier else effect.first, resource.id, effect.key),
         )
     if effect.key > 0:
-        connection = tx.value("SELECT connection FROM change WHERE id = ?", (effect.last,))
-        seating.mirror(tx, resource, effect.key)
+        connection = _connection(tx, effect)
+        reseating.relieve(tx, resource, connection)
         reach = nesting.reach(tx, resource.part_of or resource.id, [effect.key])
-        nesting.follow(tx, reach, connection or "relay")
+        nesting.follow(tx, reach, connection)
     return there
 
 
@@ -61,19 +61,22 @@ def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> N
         tx.run("UPDATE lane SET ask = 'id', doubt = 'ambiguous' WHERE resource = ?", (resource.id,))
 
 
+def _connection(tx: Transaction, effect: Effect) -> str:
+    return tx.value("SELECT connection FROM change WHERE id = ?", (effect.last,)) or "relay"
+
+
 def _return_member(
     tx: Transaction,
-    group: int,
+    group: ResourceRow,
     effect: Effect,
     earlier: tuple[int, dict[str, object]] | None,
 ) -> bool:
-    was, confirmed = rosters.state(tx, group, effect.key)
+    _, confirmed = rosters.state(tx, group.id, effect.key)
     wanted = bool(from_json(effect.base))
     if earlier is not None:
         wanted = effect.key in set(from_json(to_json(earlier[1].get("+", []))))
-    rosters.set_desired(tx, group, effect.key, wanted)
-    tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (wanted - was, group))
-    rosters.forget_absent(tx, group, effect.key)
+    reseating.put(tx, group, effect.key, _connection(tx, effect), want=wanted)
+    rosters.forget_absent(tx, group.id, effect.key)
     return confirmed == wanted
 
 

@@ -40,10 +40,12 @@ class Spread:
         parts: the same for each other part there is, by row.
         fresh: the members of each part that is still to be made.
         most: members the whole group may have: no limit where they were seated.
+        firm: it was decided already, and may not be refused any more.
     """
 
     own: dict[int, bool]
     most: int
+    firm: bool = False
     parts: dict[int, dict[int, bool]] = field(default_factory=dict)
     fresh: list[list[int]] = field(default_factory=list)
 
@@ -57,12 +59,14 @@ class Part:
         number: it counts from 2.
         name: in TFE.
         size: members desired.
+        live: TFE did not refuse to create it.
     """
 
     row: int
     number: int
     name: str
     size: int
+    live: bool
 
 
 def configure(tx: Transaction, most: int | None) -> None:
@@ -79,7 +83,8 @@ def configure(tx: Transaction, most: int | None) -> None:
         tx.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (NOTE, str(most)))
         return
     part = tx.value(
-        "SELECT name FROM resource WHERE part_of IS NOT NULL AND state = 'live' LIMIT 1"
+        "SELECT name FROM resource WHERE part_of IS NOT NULL AND state IN ('live', 'parked')"
+        " LIMIT 1"
     )
     if part is not None:
         problem = f"is not overflow, but {part!r} holds members of a larger group"
@@ -95,22 +100,21 @@ def spread(tx: Transaction, group: ResourceRow, wanted: dict[int, bool], limit: 
         tx: the transaction.
         group: as the IdP sees it, before.
         wanted: who is to be in it and who not.
-        limit: members that it may have if it does not overflow.
+        limit: members that it may have if it does not overflow; UNLIMITED: it must not be refused.
     """
     plain = Spread(wanted, limit)
     if group.type is not Kind.GROUP or group.part_of or not wanted:
         return plain
-    most = _most(tx)
+    most = most_in_part(tx)
     if most is None:
         return plain
     seats = _seats(tx, group.id, wanted)
     parts = parts_of(tx, group.id)
     newcomers = [user for user, want in wanted.items() if want and user not in seats.desired]
-    if not parts and group.size + len(newcomers) <= most:
+    fits = group.size + len(newcomers) <= most
+    if not parts and (fits or protecting.protector(tx, group) is not None):
         return plain
-    if protecting.protector(tx, group) is not None:
-        return plain
-    found = Spread({}, UNLIMITED)
+    found = Spread({}, UNLIMITED, firm=limit >= UNLIMITED)
     for user, want in wanted.items():
         part = seats.desired.get(user, 0)
         if not part and (not want or user in seats.desired):
@@ -149,12 +153,16 @@ def _seats(tx: Transaction, group: int, users: Iterable[int]) -> _Seats:
 def _rooms(
     group: ResourceRow, parts: Sequence[Part], seats: _Seats, leaving: Sequence[int], most: int
 ) -> dict[int, int]:
-    """How many more each part may have, the group itself first, once who leaves has left."""
+    """How many more each part may have, the group itself first, once who leaves has left.
+
+    Nobody is added to a part that TFE refused to create: it waits for an operator.
+    """
     taken = {0: group.size - sum(part.size for part in parts)}
     taken |= {part.row: part.size for part in parts}
     for user in leaving:
         taken[seats.desired[user]] -= 1
-    return {row: most - size for row, size in taken.items()}
+    refused = {part.row for part in parts if not part.live}
+    return {row: 0 if row in refused else most - size for row, size in taken.items()}
 
 
 def _seat(
@@ -171,15 +179,25 @@ def _seat(
 
 
 def parts_of(tx: Transaction, group: int) -> list[Part]:
-    """The parts of a group that are there, in order."""
+    """The parts of a group, in order, those included that TFE refused to create."""
     return [
         Part(*row)
         for row in tx.all(
-            "SELECT id, part_no, name, size FROM resource WHERE part_of = ? AND state = 'live'"
-            " ORDER BY part_no",
+            "SELECT id, part_no, name, size, state = 'live' FROM resource WHERE part_of = ?"
+            " AND state IN ('live', 'parked') ORDER BY part_no",
             (group,),
         )
     ]
+
+
+def seat(tx: Transaction, whole: int, user: int) -> int | None:
+    """The row of the group in TFE in which a member of a group is to be; None: in none."""
+    found = tx.one(
+        "SELECT iif(part, part, group_id) FROM member WHERE group_id = ? AND user_id = ?"
+        " AND desired = 1",
+        (whole, user),
+    )
+    return None if found is None else int(found[0])
 
 
 def record(tx: Transaction, group: int, found: Spread) -> int:
@@ -191,7 +209,7 @@ def record(tx: Transaction, group: int, found: Spread) -> int:
     fresh = dict.fromkeys((user for users in found.fresh for user in users), True)
     for part, users in (*found.parts.items(), (NOWHERE, fresh)):
         for user, want in users.items():
-            grown += _note(tx, group, user, part if want else None)
+            grown += note(tx, group, user, part if want else None)
     return grown
 
 
@@ -203,8 +221,8 @@ def placed(tx: Transaction, group: int) -> list[int]:
     return [user for (user,) in found]
 
 
-def _note(tx: Transaction, group: int, user: int, part: int | None) -> int:
-    """Place a member in a part, or nowhere; by how many the roster grew."""
+def note(tx: Transaction, group: int, user: int, part: int | None) -> int:
+    """Place a member in a part (0: the group itself), or nowhere; by how many the roster grew."""
     was = tx.one(
         "SELECT desired FROM member WHERE group_id = ? AND user_id = ?", (group, user)
     ) or (0,)
@@ -227,17 +245,6 @@ def _note(tx: Transaction, group: int, user: int, part: int | None) -> int:
     return 1 - was[0]
 
 
-def mirror(tx: Transaction, part: ResourceRow, user: int) -> None:
-    """A part's roster was put back: so is that of the group it belongs to."""
-    if part.part_of is None:
-        return
-    there = tx.value(
-        "SELECT desired FROM member WHERE group_id = ? AND user_id = ?", (part.id, user)
-    )
-    grown = _note(tx, part.part_of, user, part.id if there else None)
-    tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (grown, part.part_of))
-
-
 def release(tx: Transaction, group: ResourceRow) -> None:
     """TFE has lost a group, and the directory follows it there.
 
@@ -246,12 +253,14 @@ def release(tx: Transaction, group: ResourceRow) -> None:
     tx.run("UPDATE resource SET part_of = NULL, part_no = NULL WHERE part_of = ?", (group.id,))
     if group.part_of is None:
         return
-    users = tx.all("SELECT user_id FROM member WHERE group_id = ? AND desired = 1", (group.id,))
-    for (user,) in users:
-        rosters.set_desired(tx, group.id, user, False)
-        mirror(tx, group, user)
+    grown = 0
+    for user in rosters.desired(tx, group.id):
+        if seat(tx, group.part_of, user) == group.id:
+            grown += note(tx, group.part_of, user, None)
+    tx.run("UPDATE resource SET size = size + ? WHERE id = ?", (grown, group.part_of))
 
 
-def _most(tx: Transaction) -> int | None:
+def most_in_part(tx: Transaction) -> int | None:
+    """Members of a part; None: groups do not overflow."""
     found = tx.value("SELECT value FROM meta WHERE key = ?", (NOTE,))
     return None if found is None else int(found)

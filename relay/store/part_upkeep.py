@@ -1,0 +1,87 @@
+"""Parts share their group's fate: its name and its end. Empty ones wait for an operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.errors import Refused
+from relay.rules.overflow import part_name
+from relay.rules.types import Field, Fields, Kind, Verb, Write
+from relay.store import incoming, naming, parts, removing, rows, writing
+from relay.store.seating import parts_of
+from relay.store.transaction import from_json, to_json
+
+if TYPE_CHECKING:
+    from relay.rules.contract import TargetProfile
+    from relay.rules.types import JsonObject
+    from relay.store.rows import ResourceRow
+    from relay.store.transaction import Transaction
+
+
+def rename(tx: Transaction, group: ResourceRow, connection: str, profile: TargetProfile) -> None:
+    """Have the parts follow the name that the group has now.
+
+    Raises:
+        Refused: 409, another group has the name of a part.
+    """
+    for part in parts_of(tx, group.id):
+        name = part_name(group.name, part.number)
+        if name == part.name:
+            continue
+        naming.refuse_taken_name(tx, Kind.GROUP, name, part.row, profile)
+        before = rows.by_row(tx, part.row)
+        old_shadow = from_json(before.shadow)
+        shadow: JsonObject = {**old_shadow, "displayName": name}
+        rows.set_desired(tx, part.row, Field.NAME, name)
+        tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), part.row))
+        if not part.live:
+            continue
+        new = Fields(name, before.external_id, None, None)
+        writes = writing.writes_of(Kind.GROUP, new, shadow, frozenset({Field.NAME}), {})
+        request = incoming.Accepting(connection, Write(Verb.PATCH, Kind.GROUP))
+        change = incoming.insert_change(tx, request, part.row, writes, why=parts.why(group))
+        values = (before.desired, new, old_shadow)
+        writing.write_field(tx, before, Field.NAME, change, values)
+        incoming.enter_lane(tx, request, change, before)
+
+
+def end(tx: Transaction, group: ResourceRow, connection: str) -> None:
+    """Delete all parts of a group that goes."""
+    for part in parts_of(tx, group.id):
+        if part.live:
+            _delete(tx, part.row, connection, parts.why(group))
+        else:
+            removing.gone(tx, rows.by_row(tx, part.row))
+
+
+def compact(tx: Transaction, named: str, actor: str, reason: str) -> list[str]:
+    """Delete the parts that nobody is in, on an operator's order (H5); their names.
+
+    A team that is linked to one of them loses nobody, but its link.
+
+    Args:
+        tx: the transaction.
+        named: the whole group's id or name.
+        actor: who orders it.
+        reason: why.
+
+    Raises:
+        Refused: 404, there is no such group.
+    """
+    group = rows.by_id(tx, Kind.GROUP, named) or rows.live_by_name(tx, Kind.GROUP, named)
+    if group is None or group.part_of is not None:
+        raise Refused(404, f"no group has the id or the name {named!r}")
+    empty = [part for part in parts_of(tx, group.id) if part.live and not part.size]
+    for part in empty:
+        _delete(tx, part.row, "relay", reason)
+        tx.audit("compacted", actor, resource=part.row, detail=reason)
+        tx.outbox.work = True
+    return [part.name for part in empty]
+
+
+def _delete(tx: Transaction, row: int, connection: str, why: str) -> None:
+    before = rows.by_row(tx, row)
+    request = incoming.Accepting(connection, Write(Verb.DELETE, Kind.GROUP))
+    change = incoming.insert_change(tx, request, row, {"exists": False}, why=why)
+    removing.remove(tx, before, change)
+    incoming.enter_lane(tx, request, change, before)
