@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test compliance bench soak check lint format types pages lock clean
+.PHONY: help demo test compliance bench soak check lint format types pages lock sbom clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -47,6 +47,17 @@ lock: ## resolve requirements anew; commits what it wrote after review
 	$(VENV)-lock/bin/pip install -q "pip-tools>=7.5,<8"
 	$(VENV)-lock/bin/python requirements/lock.py
 	rm -rf $(VENV)-lock
+
+sbom: ## build/sbom.cdx.json: what an installation consists of (CycloneDX)
+	$(PYTHON) -m venv $(VENV)-runtime
+	$(VENV)-runtime/bin/pip install -q --require-hashes -r requirements/runtime.txt
+	$(VENV)-runtime/bin/pip install -q --no-deps --no-build-isolation .
+	$(PYTHON) -m venv $(VENV)-deploy
+	$(VENV)-deploy/bin/pip install -q --require-hashes -r requirements/compliance-deploy.txt
+	mkdir -p build
+	$(VENV)-deploy/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file build/sbom.cdx.json $(VENV)-runtime/bin/python
+	rm -rf $(VENV)-runtime $(VENV)-deploy
 
 clean: ## remove what was made here
 	rm -rf $(VENV) $(VENV)-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
