@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from front_fakes import Site, running
+from support.front_fakes import Site, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

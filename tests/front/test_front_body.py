@@ -6,7 +6,7 @@ import zlib
 
 import orjson
 import pytest
-from front_fakes import TOKEN, Site, running
+from support.front_fakes import TOKEN, Site, running
 
 from relay.errors import Refused
 from relay.front.body import parse_object

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import orjson
-from front_fakes import TOKEN, running
+from support.front_fakes import TOKEN, running
 
 from relay.rules.types import Kind
 

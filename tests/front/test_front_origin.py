@@ -6,8 +6,8 @@ import ssl
 
 import aiohttp
 import pytest
-from front_fakes import TOKEN, running
 from support.certificates import authority, issued
+from support.front_fakes import TOKEN, running
 
 from relay.errors import SettingsError
 from relay.front.settings import Tls

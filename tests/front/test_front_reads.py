@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from front_fakes import CONNECTIONS, TOKEN, Site, running, token_hash
+from support.front_fakes import CONNECTIONS, TOKEN, Site, running, token_hash
 
 from relay.front.settings import Connection
 from relay.rules.types import Kind

@@ -8,7 +8,7 @@ from relay.front.routes import Endpoint, Route, resolve
 from relay.rules.types import Kind
 
 if TYPE_CHECKING:
-    from front_fakes import Site
+    from support.front_fakes import Site
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from front_fakes import CONNECTIONS, TOKEN, FakeDirectory, FakeUpstream, RecordedMetrics
+from support.front_fakes import CONNECTIONS, TOKEN, FakeDirectory, FakeUpstream, RecordedMetrics
 
 from relay.errors import SettingsError
 from relay.front.front import Front

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from front_fakes import STRICT_TOKEN, TOKEN, Site, running
 from structlog.testing import capture_logs
+from support.front_fakes import STRICT_TOKEN, TOKEN, Site, running
 
 from relay.errors import Unavailable
 from relay.front.writes import PATCH_MEMBERS

@@ -16,6 +16,7 @@ import orjson
 from relay.app import Running, running
 from relay.ops.client import ask
 from relay.settings import load
+from support.canaries import seen_in
 from support.idp import TOKEN, Idp
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ async def typed(folder: Path | None, *words: str) -> tuple[int | None, str]:
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await process.communicate()
+    assert not seen_in(output), "a command printed a token (S1)"
     return process.returncode, output.decode()
 
 
@@ -204,6 +206,7 @@ class RelayProcess:
         self._reading = asyncio.ensure_future(self._read())
 
     def _take(self, line: bytes) -> None:
+        assert not seen_in(line), "a token was logged (S1)"
         try:
             event = orjson.loads(line)
         except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""A POST whose answer was lost has one effect; any other duplicate is a 409 (A1, A4)."""
+"""A4: a repeated inbound request (a lost response, or twins at once) has one effect and one id (A1 of semantics.md)."""
 
 import asyncio
 

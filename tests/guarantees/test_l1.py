@@ -1,4 +1,4 @@
-"""The daemon as a process: killed under load, started twice, told to stop, badly configured."""
+"""L1: the daemon as a process: told to stop it drains and leaves, told twice it leaves at once."""
 
 import asyncio
 import random
@@ -10,6 +10,7 @@ from support.idp import Idp, deactivate, user
 from support.relays import RelayProcess, until, write_config
 
 from relay.simulator.behaviour import RateLimit, SimulatorSettings
+from relay.simulator.faults import Fault, FaultKind, Match
 from relay.simulator.server import simulator
 
 LOST = (aiohttp.ClientError, OSError, TimeoutError)
@@ -90,18 +91,6 @@ async def test_nothing_acknowledged_is_lost_or_doubled_by_fifty_kills(sim, tmp_p
     print(f"\n50 kills -9: {acknowledged} acknowledged users, all of them at TFE, each once")
 
 
-async def test_a_second_daemon_on_the_file_leaves_with_its_own_exit_code(sim, tmp_path):
-    relay = await started(sim, tmp_path)
-    second = await asyncio.create_subprocess_exec(*relay.command, stderr=asyncio.subprocess.PIPE)
-    _, said = await second.communicate()
-
-    assert second.returncode == 5
-    assert b"another relay holds it" in said
-    async with Idp(relay.base) as idp:
-        assert (await idp.get("/ServiceProviderConfig")).status == 200
-    assert await relay.stop() == 0
-
-
 async def test_sigterm_drains_and_leaves_with_zero(sim, tmp_path):
     relay = await started(sim, tmp_path, target={"rate": 100}, answer={"wait": "0s"})
     creator = Creator(relay.port, 0, 20)
@@ -127,3 +116,22 @@ async def test_a_bad_configuration_leaves_with_two_and_names_the_key(sim, tmp_pa
     assert process.returncode == 2
     assert b"target.rat" in said
     assert b"rate" in said
+
+
+async def test_a_second_signal_leaves_at_once_and_nothing_is_lost(sim, tmp_path):
+    slow = Fault(kind=FaultKind.SLOW_AFTER, delay_s=15.0)
+    rule = sim.faults.add(slow, Match(method="POST", count=None))
+    relay = await started(sim, tmp_path, answer={"wait": "0s"})
+    creator = Creator(relay.port, 0, 3)
+    await creator.run()
+    await until(lambda: any(entry.method == "POST" for entry in sim.log.entries()))
+    relay.process.send_signal(signal.SIGTERM)
+    await until(lambda: any(one.get("event") == "relay.stopping" for one in relay.lines))
+    assert relay.process.returncode is None  # it waits for what is under way
+    assert await relay.stop(signal.SIGTERM) == 1
+
+    sim.faults.remove(rule.ident)
+    again = await started(sim, tmp_path, target={"rate": 100})
+    await until(lambda: len(sim.directory.users) == 3)
+    assert sorted(one.fields.user_name for one in sim.directory.users) == creator.names
+    assert await again.stop() == 0

@@ -1,7 +1,9 @@
+"""S2: inbound authentication is constant-time, fails closed, and takes several live tokens."""
+
 from __future__ import annotations
 
 import pytest
-from front_fakes import CONNECTIONS, STRICT_TOKEN, TOKEN, Site, running, token_hash
+from support.front_fakes import CONNECTIONS, STRICT_TOKEN, TOKEN, Site, running, token_hash
 
 from relay.front.auth import FailureLimiter, TokenTable, presented_token
 from relay.front.settings import Connection

@@ -1,4 +1,4 @@
-"""`Retry-After` in all its forms, and the back-off for when it is silent (D10)."""
+"""D10: back-off doubles with full jitter to a cap; `Retry-After` wins in all its forms, clamped."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Hold `token` over sockets: a 401 parks nothing, and a new token resumes without a restart."""
+"""D11: a 401 pauses the target and parks nothing; a new token resumes without a restart."""
 
 import pytest
 from support.relays import relay_for, until

@@ -1,4 +1,4 @@
-"""What bad input gets: a SCIM error that names what is wrong, and nothing changed."""
+"""A6: what can never succeed is refused now with a SCIM error that names it, and nothing changed."""
 
 import json
 

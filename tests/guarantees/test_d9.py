@@ -1,4 +1,4 @@
-"""Never more than TFE's rate, as TFE counts it: cold connections, thinking time, both windows (D9)."""
+"""D9: never more than R requests in any sliding second, look-ups included, across restarts."""
 
 import pytest
 from support.relays import relay_for

@@ -1,4 +1,4 @@
-"""A disk that is full: 503 with Retry-After, nothing half-written, delivery goes on (A7)."""
+"""A7: on a full disk writes are 503 with `Retry-After`, nothing is half-written, delivery goes on."""
 
 from support.idp import user
 from support.relays import relay_for, until

@@ -1,4 +1,4 @@
-"""Random histories with random trouble: in the end TFE holds the fold of what was accepted."""
+"""C2: when faults stop the queue drains, and TFE holds the fold of what was accepted."""
 
 from __future__ import annotations
 

@@ -1,14 +1,19 @@
-"""Wall time may jump either way: no stall, no storm (L6)."""
+"""L6: wall time may jump either way: no stall, no storm."""
 
 import pytest
 from support.idp import deactivate
 from support.lab import lab_in
-from test_refusals import refuse
 
 from relay.rules.types import Kind
+from relay.simulator.faults import Fault, FaultKind, Match
 
+REFUSAL = Fault(kind=FaultKind.STATUS, status=400, detail="not that")
 FAR_S = 300 * 86_400.0  # the stand-in's token ends after a year
 JUMPS = [-3600.0, -600.0, 600.0, 3600.0, -FAR_S, FAR_S]
+
+
+def refuse(lab):
+    lab.tfe.faults.add(REFUSAL, Match(method="PATCH", count=None))
 
 
 @pytest.mark.parametrize("jump", JUMPS)
@@ -25,7 +30,7 @@ async def test_a_resting_group_is_sent_as_soon_as_it_would_have_been(lab, jump):
 async def test_an_owed_revocation_is_neither_forgotten_nor_sent_in_a_storm(lab, jump):
     ada = await lab.user("ada@example.com")
     await lab.run()
-    refuse(lab, method="PATCH", status=400)
+    refuse(lab)
     await lab.patch(Kind.USER, ada, deactivate())
     await lab.run(within_s=300)
     before = len(lab.sent)
@@ -40,7 +45,7 @@ async def test_after_a_restart_under_another_time_nothing_waits_longer_than_a_ba
     async with lab_in(tmp_path) as lab:
         ada = await lab.user("ada@example.com")
         await lab.run()
-        refuse(lab, method="PATCH", status=400)
+        refuse(lab)
         await lab.patch(Kind.USER, ada, deactivate())
         await lab.run(within_s=300)
         tfe, clock = lab.tfe, lab.clock

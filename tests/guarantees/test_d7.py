@@ -1,4 +1,4 @@
-"""Revocations overtake everything else, and still nobody starves (H2)."""
+"""D7: new work is not starved by backlog, nor backlog by new work; revocations overtake all (H2)."""
 
 from support.idp import deactivate, remove
 

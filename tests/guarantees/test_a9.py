@@ -1,9 +1,11 @@
+"""A9: slow, huge or many clients cannot starve others: deadlines, caps, and room for who is known."""
+
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from front_fakes import TOKEN, Site, running
+from support.front_fakes import TOKEN, Site, running
 
 LINES = f"Host: relay\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
 GET = b"GET /scim/v2/Users HTTP/1.1\r\n" + LINES

@@ -1,0 +1,72 @@
+"""A1: nothing acknowledged is lost under kill -9 at any point.
+
+The power-cut side of the same proof is `test_a2`; kill -9 of the daemon under load is in
+`tests/guarantees/test_l1.py`.
+"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from instruments import kill_at_statement
+
+from relay.store import engine
+
+TESTS = Path(__file__).resolve().parents[1]
+PROGRAM = TESTS / "instruments" / "kill_at_statement.py"
+
+
+def kills(parts):
+    """Kill at every `parts`-th point, in a program of its own: it forks, and must have one thread."""
+    done = subprocess.run(
+        [sys.executable, PROGRAM, "0", str(parts)],
+        env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_kill_at_every_sixteenth_statement_loses_nothing_and_doubles_nothing():
+    found = kills(16)
+
+    assert found["points"] > 500
+    assert found["kills"] >= found["points"] // 16
+
+
+@pytest.mark.soak
+def test_a_kill_at_any_statement_at_all_loses_nothing_and_doubles_nothing():
+    found = kills(1)
+
+    assert found["kills"] == found["points"]
+    print(f"\nkilled at each of {found['points']} statements and commits: nothing lost or doubled")
+
+
+def test_the_survey_sees_a_database_that_has_lost_what_was_acknowledged(tmp_path):
+    one = tmp_path / "one"
+    one.mkdir()
+    _, folds = kill_at_statement.played(one, None)
+    journal = (one / "journal").read_bytes().splitlines(keepends=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    engine.open_writer(empty / "relay.db").close()
+    (empty / "journal").write_bytes(b"".join(line for line in journal if b"done" in line))
+
+    kill_at_statement.survey(one, folds)
+    with pytest.raises(AssertionError, match=r"accepted|users"):
+        kill_at_statement.survey(empty, folds)
+
+
+def test_the_survey_sees_a_request_of_which_no_row_tells(tmp_path):
+    _, folds = kill_at_statement.played(tmp_path, None)
+    with closing(sqlite3.connect(tmp_path / "relay.db", isolation_level=None)) as left:
+        left.execute("DELETE FROM attempt WHERE id = 3")
+
+    with pytest.raises(AssertionError, match="D1"):
+        kill_at_statement.survey(tmp_path, folds)

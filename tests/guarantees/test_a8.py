@@ -1,0 +1,73 @@
+"""A8: everything is bounded; over a bound the newest is refused with 503, the oldest never dropped.
+
+History that goes in batches is proved in `tests/store/test_history_kept.py`; every bound with its
+key, default and reason is in `docs/reference/limits.md`.
+"""
+
+from support.idp import user
+from support.relays import relay_for
+
+MOST = 5
+FAST = {"rate": 100}
+
+
+async def test_past_the_most_that_may_be_pending_writes_are_503_and_nothing_older_is_lost(
+    unlimited, tmp_path
+):
+    sections = {"store": {"max_pending": MOST}, "answer": {"wait": "0s"}, "target": FAST}
+    async with relay_for(unlimited, tmp_path, **sections) as relay:
+        unlimited.pause()
+        replies = [await relay.idp.post("/Users", user(f"u{n}@example.com")) for n in range(8)]
+        assert [one.status for one in replies] == [201] * MOST + [503] * 3
+        assert int(replies[-1].headers["Retry-After"]) > 0
+        assert (await relay.counters())["pending"] == MOST
+
+        unlimited.resume()
+        await relay.settled(60)
+        names = {one.fields.user_name for one in unlimited.directory.users}
+        assert names == {f"u{number}@example.com" for number in range(MOST)}
+        assert (await relay.idp.post("/Users", user("u6@example.com"))).status == 201
+
+
+async def test_a_queue_that_is_full_at_a_crash_is_delivered_without_room_for_more(
+    unlimited, tmp_path
+):
+    sections = {"store": {"max_pending": MOST}, "answer": {"wait": "0s"}, "target": FAST}
+    async with relay_for(unlimited, tmp_path, **sections) as relay:
+        unlimited.pause()
+        for number in range(MOST):
+            await relay.idp.post("/Users", user(f"u{number}@example.com"))
+    unlimited.resume()
+    async with relay_for(unlimited, tmp_path, **sections) as relay:
+        await relay.settled(60)
+        assert len(unlimited.directory.users) == MOST
+
+
+async def test_the_log_that_a_long_reader_let_grow_is_cut_to_its_limit(unlimited, tmp_path):
+    """SQLite cannot reuse its write-ahead log past a reader; once that is gone the file shrinks."""
+    async with relay_for(unlimited, tmp_path, target=FAST, answer={"wait": "0s"}) as relay:
+        unlimited.pause()
+        log = tmp_path / "relay.db-wal"
+
+        def narrow(tx):
+            tx.run("PRAGMA journal_size_limit = 100000")
+
+        await relay.store.run(narrow)
+        reading = relay.store._reader._connection
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM change").fetchone()
+        for number in range(120):
+            await relay.store.run(
+                lambda tx, n=number: tx.run(
+                    "INSERT INTO meta (key, value) VALUES (?, zeroblob(4000))", (f"filler{n}",)
+                )
+            )
+        grown = log.stat().st_size
+        assert grown > 400_000
+        reading.execute("COMMIT")
+        await relay.store.run(lambda tx: tx.run("DELETE FROM meta WHERE key LIKE 'filler%'"))
+        for _ in range(3):
+            await relay.idp.post("/Users", user(f"later{_}@example.com"))
+        relay.store._writer._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        await relay.idp.post("/Users", user("last@example.com"))
+        assert log.stat().st_size < grown
