@@ -35,6 +35,7 @@ class Oversize:
                 "group": one.group,
                 "part": one.name,
                 "members": one.members,
+                "refused": one.refused,
                 "linked": None if linked is None else one.name.casefold() in linked,
             }
             for one in await self._store.desk.parts()

@@ -37,7 +37,7 @@ def parts(config: Path | None, socket: str | None, as_json: bool) -> None:
     if as_json:
         show_json(answer)
     elif rows:
-        show_table(rows, ("group", "part", "members", "linked"))
+        show_table(rows, ("group", "part", "members", "linked", "refused"))
     else:
         click.echo("no group is larger than Terraform Enterprise takes")
 

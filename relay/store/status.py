@@ -102,25 +102,27 @@ class PartOf:
         group: the name of the whole, as the IdP knows it.
         name: in TFE.
         members: desired in this part.
+        refused: TFE refused to create it; its members get nothing until an operator decides.
     """
 
     group: str
     name: str
     members: int
+    refused: bool = False
 
 
 def parts(connection: Connection) -> list[PartOf]:
     """Every part of every overflowed group, in order."""
     rows = connection.execute(
         "WITH wholes AS (SELECT DISTINCT part_of AS id FROM resource"
-        "  WHERE part_of IS NOT NULL AND state = 'live')"
+        "  WHERE part_of IS NOT NULL AND state IN ('live', 'parked'))"
         " SELECT g.name, p.name, (SELECT count(*) FROM member m WHERE m.group_id = p.id"
-        "  AND m.desired = 1 AND m.part = 0)"
+        "  AND m.desired = 1 AND m.part = 0), p.state = 'parked'"
         " FROM wholes w JOIN resource g ON g.id = w.id JOIN resource p"
-        "  ON (p.id = g.id OR p.part_of = g.id) AND p.state = 'live'"
+        "  ON (p.id = g.id OR p.part_of = g.id) AND p.state IN ('live', 'parked')"
         " ORDER BY g.id, ifnull(p.part_no, 1)"
     )
-    return [PartOf(*row) for row in rows]
+    return [PartOf(*row[:3], refused=bool(row[3])) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

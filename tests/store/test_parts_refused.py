@@ -66,6 +66,12 @@ async def test_who_is_to_join_a_part_that_tfe_refused_can_leave_it(lab):
     assert sizes(lab) == {"Crew": 3, "Crew (2)": 1}
 
 
+async def test_a_part_that_tfe_refused_is_listed_with_its_head_count(lab):
+    await refused_part(lab)
+    listed = [(one.name, one.members, one.refused) for one in await lab.store.desk.parts()]
+    assert listed == [("Crew", 3, False), ("Crew (2)", 2, True)]
+
+
 async def test_nobody_is_added_to_a_part_that_tfe_refused(lab):
     crew, ids = await refused_part(lab)
     await lab.patch(Kind.GROUP, crew, add(ids[5]))
