@@ -122,7 +122,7 @@ def parts(connection: Connection) -> list[PartOf]:
         "  ON (p.id = g.id OR p.part_of = g.id) AND p.state IN ('live', 'parked')"
         " ORDER BY g.id, ifnull(p.part_no, 1)"
     )
-    return [PartOf(*row[:3], refused=bool(row[3])) for row in rows]
+    return [PartOf(group, name, members, bool(refused)) for group, name, members, refused in rows]
 
 
 @dataclass(frozen=True, slots=True)
