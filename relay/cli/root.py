@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "rebuild": ("relay.cli.rebuild", "Create everything again after TFE was wiped."),
     "reconcile": ("relay.cli.reconcile", "Compare Terraform Enterprise with what it confirmed."),
     "resume": ("relay.cli.holding", "Go on sending."),
+    "salvage": ("relay.cli.salvage", "Save what can be read of a damaged database."),
     "serve": ("relay.cli.serve", "Run the relay."),
     "shape": ("relay.cli.shape", "How old what waits is, by kind and cause."),
     "simulate": ("relay.cli.simulate", "Run a stand-in for Terraform Enterprise."),

@@ -36,9 +36,9 @@ def copy(path: Path, to: Path, now: float) -> int:
         with closing(engine.open_reader(path)) as source, closing(engine.open_plain(part)) as made:
             source.backup(made)
             _sign(made, now)
-        _sync(part)
+        identity.sync(part)
         part.rename(to)
-        _sync(to.parent)
+        identity.sync(to.parent)
     except (OSError, DatabaseError) as error:
         part.unlink(missing_ok=True)
         raise StoreRefused(f"cannot write a backup to {to}: {error}") from error
@@ -51,14 +51,6 @@ def _sign(made: Connection, now: float) -> None:
     made.execute(
         "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (RESTORED, f"a backup of {at}")
     )
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)

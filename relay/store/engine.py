@@ -181,7 +181,8 @@ def open_writer(path: Path, *, synchronous: str = "FULL") -> Connection:
     except DatabaseError as error:
         connection.close()
         raise StoreRefused(
-            f"cannot open {path}: {error}; keep the file, and put a backup there"
+            f"cannot open {path}: {error}; keep the file, and put a backup there,"
+            " or what `scim-relay salvage` can read of it"
         ) from error
     return connection
 

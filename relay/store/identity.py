@@ -60,6 +60,15 @@ def remember(descriptor: int, identity: Identity) -> None:
     os.fsync(descriptor)
 
 
+def sync(path: Path) -> None:
+    """Have a file, or a folder's list of files, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def refuse_missing(path: Path, known: Identity | None) -> None:
     """Refuse to begin anew where there was a database.
 
@@ -109,7 +118,8 @@ def _check_pages(connection: Connection, path: Path) -> None:
     found = [text for (text,) in connection.execute("PRAGMA quick_check(5)")]
     if found != ["ok"]:
         raise StoreRefused(
-            f"cannot open {path}: it is damaged ({found[0]}); keep the file, and put a backup there"
+            f"cannot open {path}: it is damaged ({found[0]}); keep the file, and put a backup"
+            " there, or what `scim-relay salvage` can read of it"
         )
 
 
