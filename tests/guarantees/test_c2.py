@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.decisions import NARROW, approvals, decided_histories, rejections
@@ -11,34 +12,45 @@ from support.replaying import ENDS, play
 
 from relay.rules.guard import OPEN_DOOR
 
+COMMON = {
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": list(HealthCheck),
+    "database": None,
+}
+SEEDS = st.integers(0, 1_000)
 
-@settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-@given(histories(25), st.integers(0, 1_000))
+
+def histories_of(in_the_test_run, *strategies):
+    """Many random histories: so many in the test run, 10,000 in `make soak`."""
+
+    def decorated(test):
+        def run(most):
+            examples = 10_000 if most else in_the_test_run
+            settings(max_examples=examples, **COMMON)(given(*strategies)(test))()
+
+        run.__doc__, run.__name__ = test.__doc__, test.__name__
+        soak = pytest.param(True, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])
+        return pytest.mark.parametrize("most", [False, soak], ids=["some", "10000"])(run)
+
+    return decorated
+
+
+@histories_of(300, histories(25), SEEDS)
 def test_tfe_ends_with_the_fold_of_all_that_was_accepted_whatever_went_wrong(steps, seed):
     play(steps, seed)
 
 
-@settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-@given(decided_histories(25, approvals), st.integers(0, 1_000))
+@histories_of(200, decided_histories(25, approvals), SEEDS)
 def test_whatever_the_guard_held_reaches_tfe_once_it_is_approved(steps, seed):
     play(steps, seed, NARROW)
 
 
-@settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-@given(decided_histories(25, st.one_of(approvals, rejections)), st.integers(0, 1_000))
+@histories_of(200, decided_histories(25, st.one_of(approvals, rejections)), SEEDS)
 def test_after_rejections_tfe_ends_as_the_identity_provider_reads_it(steps, seed):
     play(steps, seed, NARROW, ("delivered", "dropped", "parked"))
 
 
-@settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-@given(poisoned_histories(25), st.integers(0, 1_000))
+@histories_of(200, poisoned_histories(25), SEEDS)
 def test_whatever_tfe_refuses_for_good_it_ends_as_the_identity_provider_reads_it(steps, seed):
     play(steps, seed, OPEN_DOOR, ENDS, PoisonedPlayer)
