@@ -25,6 +25,7 @@ from relay.store import (
     identity,
     importing,
     listing,
+    migrating,
     pruning,
     quarantine,
     recovering,
@@ -90,6 +91,7 @@ class Store:
         try:
             known = self._lock.remembered
             identity.refuse_missing(settings.path, known)
+            migrating.secure(settings.path)
             connection = engine.open_writer(settings.path, synchronous=settings.synchronous)
             now, self._restored = identity.opened(connection, known)
             self._lock.remember(now)

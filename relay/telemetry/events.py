@@ -16,6 +16,7 @@ READY: Final = "relay.ready"
 STOPPING: Final = "relay.stopping"
 STOPPED: Final = "relay.stopped"
 STORE_OPENED: Final = "store.opened"
+STORE_COPIED: Final = "store.copied"
 STORE_TROUBLE: Final = "store.trouble"
 CLOCK_STEPPED: Final = "clock.stepped"
 HISTORY_PRUNED: Final = "history.pruned"
@@ -75,6 +76,9 @@ FIELDS: Final[dict[str, Event]] = {
     STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
     STOPPED: Event("info", "Everything is on disk; the process ends.", ("pending",)),
     STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),
+    STORE_COPIED: Event(
+        "info", "A copy was kept before the schema of a newer release is applied.", ("path", "to")
+    ),
     STORE_TROUBLE: Event(
         "warning", "The disk does not take a write; it is tried again.", ("reason",)
     ),
