@@ -1,7 +1,10 @@
 """A7: on a full disk writes are 503 with `Retry-After`, nothing is half-written, delivery goes on."""
 
-from support.idp import user
-from support.relays import relay_for, until
+import resource
+import sys
+
+from support.idp import Idp, user
+from support.relays import RelayProcess, relay_for, until, write_config
 
 FAST = {"rate": 100}
 
@@ -58,3 +61,64 @@ async def test_it_recovers_alone_when_there_is_room_again(unlimited, tmp_path):
         await until(taken)
         await relay.settled()
         assert len(unlimited.directory.users) == statuses.count(201) + 1
+
+
+FULL_FILE = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from relay.cli import main
+sys.argv = ["scim-relay", *sys.argv[1:]]
+main()
+"""
+"""The relay, whose files may not grow past a size once `prlimit` said so (SQLITE_IOERR_WRITE)."""
+
+
+class Limited(RelayProcess):
+    """A relay that ignores SIGXFSZ, so that a write past the limit fails instead of killing it."""
+
+    @property
+    def command(self):
+        return (sys.executable, "-c", FULL_FILE, "serve", "--config", str(self.config))
+
+    def limit(self, size):
+        """Let its files grow to this size, or (-1) to any."""
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, -1))
+
+
+async def test_a_disk_that_fails_to_write_is_503_and_everything_goes_on_once_it_works(
+    unlimited, tmp_path
+):
+    relay = Limited(write_config(unlimited, tmp_path, answer={"wait": "0s"}, target=FAST))
+    await relay.start()
+
+    async def imported():
+        return (await relay.status())["import"] == "complete"
+
+    await until(imported)
+    async with Idp(relay.base) as idp:
+        assert (await idp.post("/Users", user("before@example.com"))).status == 201
+        relay.limit(4096)
+        statuses = {(await idp.post("/Users", user(f"{n}@example.com"))).status for n in range(5)}
+        assert statuses == {503}
+        assert (await idp.get("/Users?count=1")).status == 200
+        relay.limit(-1)
+
+        async def works():
+            return (await idp.post("/Users", user("after@example.com"))).status in (201, 409)
+
+        await until(works)
+    await until(lambda: len(unlimited.directory.users) == 2)
+    assert await relay.stop() == 0
+    names = {one.fields.user_name for one in unlimited.directory.users}
+    assert names == {"before@example.com", "after@example.com"}
+
+
+async def test_a_statement_that_sqlite_interrupts_fails_alone(unlimited, tmp_path):
+    async with relay_for(unlimited, tmp_path, target=FAST, answer={"wait": "0s"}) as relay:
+        connection = relay.store._writer._connection
+        connection.set_progress_handler(lambda: 1, 1)
+        assert (await relay.idp.post("/Users", user("ada@example.com"))).status == 503
+        connection.set_progress_handler(None, 0)
+        assert (await relay.idp.post("/Users", user("ada@example.com"))).status == 201
+        await relay.settled()
+        assert len(unlimited.directory.users) == 1
