@@ -26,7 +26,8 @@ def settlement_of(tx: Transaction, change: int) -> Settlement | None:
 def by_directory(tx: Transaction, change: int) -> Settlement | None:
     """The directory answers; returns TFE's settlement instead if that came first."""
     tx.run(
-        "UPDATE change SET answered_by = 'directory' WHERE id = ? AND answered_by IS NULL",
+        "UPDATE change SET answered_by = 'directory', undo = NULL"
+        " WHERE id = ? AND answered_by IS NULL",
         (change,),
     )
     return settlement_of(tx, change)
@@ -35,7 +36,9 @@ def by_directory(tx: Transaction, change: int) -> Settlement | None:
 def by_nobody(tx: Transaction, change: int) -> None:
     """The client has gone: a refusal from now on is parked, not refused."""
     tx.run(
-        "UPDATE change SET answered_by = 'nobody' WHERE id = ? AND answered_by IS NULL", (change,)
+        "UPDATE change SET answered_by = 'nobody', undo = NULL"
+        " WHERE id = ? AND answered_by IS NULL",
+        (change,),
     )
 
 
@@ -48,7 +51,8 @@ def by_target(tx: Transaction, resource: int, done: list[int], *, created: bool)
     """Tell clients that still wait: TFE has it, and its id is the resource's public one (A2)."""
     for change in done:
         if not tx.run(
-            "UPDATE change SET answered_by = 'target' WHERE id = ? AND answered_by IS NULL",
+            "UPDATE change SET answered_by = 'target', undo = NULL"
+            " WHERE id = ? AND answered_by IS NULL",
             (change,),
         ):
             continue

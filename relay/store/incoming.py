@@ -144,7 +144,8 @@ def finish(
     soon = request.patient and alone and not held and _soon(tx, rules.patience)
     wait = pending and (request.strict or soon)
     if wait:
-        tx.run("UPDATE change SET answered_by = NULL WHERE id = ?", (change,))
+        undo = None if before is None else before.shadow
+        tx.run("UPDATE change SET answered_by = NULL, undo = ? WHERE id = ?", (undo, change))
     view = (
         None
         if resource.state != rows.LIVE

@@ -75,3 +75,9 @@ def parts(db: Database) -> None:
         "CREATE INDEX resource_size ON resource (size)"
         " WHERE kind = 'Group' AND state = 'live' AND part_of IS NULL"
     )
+
+
+@migrations(name="0005_undo")
+def undo(db: Database) -> None:
+    """What a client that waits for TFE's answer finds again if TFE refuses (semantics A2)."""
+    db.execute("ALTER TABLE change ADD COLUMN undo TEXT")

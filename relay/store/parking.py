@@ -223,6 +223,7 @@ def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: R
         effect = effects.find(tx, resource.id, key)
         if effect is not None and effect.state != EffectState.PARKED and key != Key.EXISTS:
             returning.return_to(tx, resource, effect, None)
+    returning.undo_rest(tx, resource.id, change)
     if "exists" in writes:
         _undo_creation(tx, resource, refusal, revived="revives" in writes)
     end_change(tx, change, ChangeState.REFUSED, refusal)

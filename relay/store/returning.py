@@ -104,3 +104,14 @@ def _return_field(
     return (
         confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
     ) or not resource.c_exists
+
+
+def undo_rest(tx: Transaction, resource: int, change: int) -> None:
+    """Take back what the change wrote beside the keys TFE knows, unless another wrote since."""
+    tx.run(
+        "UPDATE resource SET shadow = (SELECT undo FROM change WHERE id = ?1)"
+        " WHERE id = ?2 AND last_change = ?1"
+        " AND (SELECT undo FROM change WHERE id = ?1) IS NOT NULL",
+        (change, resource),
+    )
+    tx.run("UPDATE change SET undo = NULL WHERE id = ?", (change,))

@@ -82,6 +82,20 @@ async def test_a_refusal_of_an_edit_that_reaches_the_client_live_is_rolled_back(
         assert (await relay.idp.get(f"/Users/{ada}")).body["externalId"] == "old"
 
 
+async def test_a_live_refusal_leaves_nothing_of_the_edit_not_even_what_tfe_never_sees(
+    unlimited, tmp_path
+):
+    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+        before = {"name": {"givenName": "Ada"}, "title": "Countess", "externalId": "old"}
+        ada = await relay.idp.create_user("ada@example.com", **before)
+        refuse(unlimited, method="PATCH")
+        value = {"externalId": "new", "title": "Nobody", "name": {"givenName": "Eve"}}
+        reply = await relay.idp.patch(f"/Users/{ada}", {"op": "replace", "value": value})
+        assert reply.status == 400
+        read = (await relay.idp.get(f"/Users/{ada}")).body
+        assert {name: read[name] for name in before} == before
+
+
 async def test_a_refusal_that_comes_too_late_is_parked_and_told_to_the_next_request(
     unlimited, tmp_path
 ):
