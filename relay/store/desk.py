@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from relay.store import (
@@ -17,7 +18,7 @@ from relay.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from relay.clock import Clock
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from relay.store.opening import StoreSettings
     from relay.store.releasing import Held, Selection
     from relay.store.status import PartOf
+    from relay.store.transaction import Transaction
+
+    Decide = Callable[[Transaction, Selection, str, str], list[Held]]
 
 
 class Desk:
@@ -57,11 +61,22 @@ class Desk:
 
     async def approve(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
         """Let held effects go; those that were meant."""
-        return await self._writer.submit(lambda tx: releasing.approve(tx, selection, actor, reason))
+        return await self._decided(releasing.approve, selection, actor, reason)
 
     async def reject(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
         """Undo held effects; those that were meant."""
-        return await self._writer.submit(lambda tx: releasing.reject(tx, selection, actor, reason))
+        return await self._decided(releasing.reject, selection, actor, reason)
+
+    async def _decided(
+        self, decide: Decide, selection: Selection, actor: str, reason: str
+    ) -> Sequence[Held]:
+        """Decide batch by batch; after a crash what is left is still held, and is decided anew."""
+        until = await self._writer.submit(lambda tx: tx.value("SELECT max(id) FROM change"))
+        meant = replace(selection, until=until)
+        found: list[Held] = []
+        while batch := await self._writer.submit(lambda tx: decide(tx, meant, actor, reason)):
+            found += batch
+        return found
 
     async def drifts(self) -> Sequence[Drift]:
         """Where TFE differs and no pending change says why; the first of them."""

@@ -43,12 +43,18 @@ class Selection:
         person: of the user that this id or `userName` names: suspension, deletion, memberships.
         group: of the group that this id or `displayName` names.
         change: written last by this change.
+        until: written last by a change up to this one: what comes while it is decided is not meant.
     """
 
     connection: str | None = None
     person: str | None = None
     group: str | None = None
     change: int | None = None
+    until: int | None = None
+
+
+BATCH: Final = 500
+"""Effects decided on in one transaction, whole resources: accepting goes on between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,9 @@ def held(connection: Connection, selection: Selection) -> list[Held]:
     if selection.change is not None:
         conditions.append("e.last = ?")
         values.append(selection.change)
+    if selection.until is not None:
+        conditions.append("e.last <= ?")
+        values.append(selection.until)
     if selection.person is not None:
         person = (selection.person, "User", selection.person.casefold())
         conditions.append(f"(r.kind = 'User' AND r.id IN ({_NAMED}) OR e.key IN ({_NAMED}))")
@@ -110,9 +119,18 @@ def held(connection: Connection, selection: Selection) -> list[Held]:
     return [Held(*row) for row in found]
 
 
+def _batch(tx: Transaction, selection: Selection) -> list[Held]:
+    """The held effects of the next resources, about `BATCH` of them."""
+    found = sorted(held(tx.connection, selection), key=lambda one: (one.resource, one.key))
+    if len(found) <= BATCH:
+        return found
+    last = found[BATCH - 1].resource
+    return [one for one in found if one.resource <= last]
+
+
 def approve(tx: Transaction, selection: Selection, actor: str, reason: str) -> list[Held]:
-    """Let held effects go; those that were meant."""
-    found = held(tx.connection, selection)
+    """Let the next batch of held effects go; those of it, none when all are decided."""
+    found = _batch(tx, selection)
     for one in found:
         tx.run(
             "UPDATE effect SET held_by = NULL, held_at = NULL, state = iif(key > 0 AND revokes = 0"
@@ -127,8 +145,8 @@ def approve(tx: Transaction, selection: Selection, actor: str, reason: str) -> l
 
 
 def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> list[Held]:
-    """Undo held effects: their keys are desired as they were; those that were meant."""
-    found = held(tx.connection, selection)
+    """Undo the next batch of held effects: their keys are desired as they were; those of it."""
+    found = _batch(tx, selection)
     for one in found:
         tx.audit("rejected", actor, change=one.change, resource=one.resource, detail=reason)
         ledger.strike_out(tx, one.resource, [one.key])
