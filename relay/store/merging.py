@@ -13,6 +13,8 @@ from relay.rules.effects import Key
 from relay.rules.types import Kind
 from relay.store import adopting, effects, joining, lanes, nesting, parking, rows
 from relay.store.parking import Refusal
+from relay.store.records import ChangeState
+from relay.store.transaction import from_json
 
 if TYPE_CHECKING:
     from relay.store.rows import ResourceRow
@@ -43,6 +45,33 @@ def keep(tx: Transaction, deleted: ResourceRow) -> None:
             "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",
             (row, tx.now + VERIFY_AFTER_S),
         )
+
+
+def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) -> None:
+    """Undo an accepted DELETE of what may be under creation at TFE: it is wanted again (K1).
+
+    What became of the creation is not known here: its effect is open as it was before the DELETE,
+    in doubt, and TFE is read once it is there.
+    """
+    for change, text in tx.all(
+        "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending'", (deleted.id,)
+    ):
+        if from_json(text).get("exists") is False:
+            parking.end_change(tx, change, ChangeState.DROPPED, refusal)
+    tx.run(
+        "UPDATE effect SET state = 'open', revokes = 0, base = 'null', last = first,"
+        " held_by = NULL, held_at = NULL WHERE resource = ? AND key = 0",
+        (deleted.id,),
+    )
+    tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
+    if deleted.type is Kind.GROUP:
+        adopting.reopen_members(tx, rows.by_row(tx, deleted.id))
+    connection = adopting.connection_of(tx, deleted.last_change)
+    nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
+    tx.run(
+        "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",
+        (deleted.id, tx.now + VERIFY_AFTER_S),
+    )
 
 
 def _keep_beside(tx: Transaction, deleted: ResourceRow, renamed: ResourceRow) -> None:

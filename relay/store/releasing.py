@@ -168,7 +168,11 @@ def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> li
 def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
     resource = rows.by_row(tx, row)
     if Key.EXISTS in keys and not resource.c_exists:
-        parking.park_creation(tx, resource, refusal, ChangeState.DROPPED)
+        # A successor of its name takes over whatever became of it.
+        if resource.wanted or rows.live_by_name(tx, resource.type, resource.name) is not None:
+            parking.park_creation(tx, resource, refusal, ChangeState.DROPPED)
+        else:
+            merging.create_after_all(tx, resource, refusal)
         return
     if Key.EXISTS in keys:
         _drop(tx, row, keys, refusal)

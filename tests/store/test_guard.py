@@ -4,6 +4,7 @@ import pytest
 from support.idp import activate, add, deactivate, remove, replace_members, user
 from support.lab import lab_in
 
+from relay.errors import MaybeSent
 from relay.rules import dialect
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
@@ -528,3 +529,52 @@ async def test_a_membership_is_sent_once_the_held_deletion_of_its_user_was_rejec
 
         assert lab.roster("Crew") == {"user00000@example.com"}
         assert await lab.state(added.change) == "delivered"
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_rejected_deletion_of_a_user_whose_creation_is_under_way_leaves_the_user(
+    guarded, arrives
+):
+    async with guarded(protected_users=("cy@example.com",)) as lab:
+        cy = await lab.user("cy@example.com")
+        await lab.store.desk.approve(ALL, "ann", "fine")
+        claim = await lab.claim()
+        await lab.delete(Kind.USER, cy)
+        await lab.store.desk.reject(ALL, "ann", "she stays")
+        assert await lab.shadow(Kind.USER, cy) is not None
+        if arrives:
+            await lab.finish(claim, await lab.send(claim.request, str(claim.attempt)))
+        else:
+            await lab.finish(claim, MaybeSent("the connection was reset"))
+        for _ in range(3):
+            await lab.run()
+            lab.clock.turn(100)
+
+        assert lab.user_in_tfe("cy@example.com") is not None
+        assert await lab.target(cy) is not None
+        counters = await lab.counters()
+        assert (counters["pending"], counters["parked"], counters["dropped"]) == (0, 0, 1)
+
+
+async def test_a_rejected_deletion_of_a_group_whose_creation_is_under_way_leaves_its_members(
+    guarded,
+):
+    async with guarded(protected_groups=("Crew",)) as lab:
+        people = await lab.users(3)
+        await lab.run()
+        crew = await lab.group("Crew", *people[:2])
+        await lab.store.desk.approve(ALL, "ann", "fine")
+        lab.clock.turn(10)
+        claim = await lab.claim()
+        assert claim.request.creates
+        await lab.patch(Kind.GROUP, crew, add(people[2]))
+        await lab.delete(Kind.GROUP, crew)
+        await lab.store.desk.reject(ALL, "ann", "it stays")
+        await lab.finish(claim, await lab.send(claim.request, str(claim.attempt)))
+        for _ in range(3):
+            await lab.run()
+            lab.clock.turn(100)
+            await lab.store.desk.approve(ALL, "ann", "fine")
+
+        assert len(lab.roster("Crew")) == len(await lab.members(crew))
+        assert (await lab.counters())["pending"] == 0

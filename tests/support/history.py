@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from support.idp import add, deactivate, group, patch_body, remove, user
 if TYPE_CHECKING:
     from support.world import World
 
+MOST_DEATHS = 2
 NAMES = ("ann", "bob", "cy", "Ann", "BOB")
 
 Step = tuple[Any, ...]
@@ -90,6 +92,7 @@ class Player:
         self.world = world
         self.users: list[Entry] = []
         self.groups: list[Entry] = []
+        self._deaths: list[float] = []
 
     async def play(self, steps: list[Step]) -> None:
         for step in steps:
@@ -130,8 +133,13 @@ class Player:
         await self.world.pass_time(seconds)
 
     async def crash(self) -> None:
-        await self.world.crash()
-        await self.world.start()
+        """Two deaths in a row at most: the third parks what was under way (D6)."""
+        loop = asyncio.get_running_loop()
+        self._deaths = [when for when in self._deaths if when > loop.time() - 60.0]
+        if len(self._deaths) < MOST_DEATHS:
+            self._deaths.append(loop.time())
+            await self.world.crash()
+            await self.world.start()
 
     async def pause(self, seconds: float) -> None:
         self.world.tfe.pause()
