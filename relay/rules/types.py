@@ -138,3 +138,10 @@ class Write:
     members: tuple[MemberEdit, ...] = ()
     written: frozenset[Field] = frozenset()
     dropped: tuple[str, ...] = ()
+
+    @property
+    def may_revoke(self) -> bool:
+        """Whether it may take access away: a DELETE, a word on `active`, members who leave."""
+        leaves = any(edit.op is not MemberOp.ADD for edit in self.members)
+        is_edit = self.verb in (Verb.PATCH, Verb.REPLACE)
+        return self.verb is Verb.DELETE or (is_edit and (leaves or Field.ACTIVE in self.written))

@@ -90,7 +90,10 @@ class Store(Section):
 
     path: Path = key("/var/lib/scim-relay/relay.db", "The database's file; made at first start.")
     max_pending: int = key(
-        1_000_000, "Changes that may wait; more are answered 503 with `Retry-After`.", ge=1
+        1_000_000,
+        "Changes that may wait; more are answered 503 with `Retry-After`. A tenth more may wait"
+        " if it takes access away.",
+        ge=1,
     )
     history: Duration = key(
         "90d",

@@ -6,7 +6,7 @@ Carries A3 (the transaction holds all that delivery needs), A4 (a repeated POST 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from relay.errors import NotKnown, Refused, Unavailable
 from relay.rules import shadow as shadows
@@ -28,9 +28,14 @@ from relay.store import (
 from relay.store.transaction import Transaction, from_json, to_json
 
 if TYPE_CHECKING:
+    from relay.rules.types import Write
     from relay.store.incoming import Accepting, AcceptRules
     from relay.store.records import Accepted
     from relay.store.rows import ResourceRow
+
+
+RESERVE: Final = 10
+"""One part in so many of `store.max_pending`, on top of it, is for revocations alone."""
 
 
 def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
@@ -41,14 +46,24 @@ def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
         NotKnown: an id it names is not in the directory (404, or ask TFE during the import).
         Unavailable: too much is pending, or the disk is full.
     """
-    if tx.value("SELECT value FROM counter WHERE name = 'pending'") >= rules.max_pending:
-        raise Unavailable(f"{rules.max_pending} changes are pending already", retry_after_s=60)
+    _refuse_beyond(tx, rules.max_pending, request.write)
     if request.write.verb is Verb.CREATE:
         return creating.create(tx, request, rules)
     before = _existing(tx, request)
     if request.write.verb is Verb.DELETE:
         return _delete(tx, request, before, rules)
     return _update(tx, request, before, rules)
+
+
+def _refuse_beyond(tx: Transaction, most: int, write: Write) -> None:
+    """Refuse what is too much (A8); a tenth more is kept for what takes access away.
+
+    Raises:
+        Unavailable: so many changes are pending.
+    """
+    room = most // RESERVE if write.may_revoke else 0
+    if tx.value("SELECT value FROM counter WHERE name = 'pending'") >= most + room:
+        raise Unavailable(f"{most} changes are pending already", retry_after_s=60)
 
 
 def _existing(tx: Transaction, request: Accepting) -> ResourceRow:

@@ -37,12 +37,29 @@ def recover(tx: Transaction) -> int:
             tx.run(
                 "UPDATE lane SET ask = 'name', doubt = 'ambiguous' WHERE resource = ?", (resource,)
             )
+        if purpose == Purpose.VERIFY.value:
+            _spare_reading(tx, resource)
         with contained(tx, "recovery"):
             _suspect(tx, resource)
     for (resource,) in tx.all("SELECT resource FROM lane WHERE state = 'sending'"):
         tx.run("UPDATE lane SET state = 'resting' WHERE resource = ?", (resource,))
         lanes.refresh(tx, rows.by_row(tx, resource))
     return len(left)
+
+
+def _spare_reading(tx: Transaction, resource: int) -> None:
+    """A verifying read that was under way at so many deaths in a row is not asked again."""
+    deaths = tx.value(
+        "SELECT count(*) FROM attempt WHERE resource = ?1 AND purpose = ?2 AND verdict = 'crash'"
+        " AND id > ifnull((SELECT max(id) FROM attempt WHERE resource = ?1 AND purpose = ?2"
+        " AND verdict <> 'crash'), 0)",
+        (resource, Purpose.VERIFY.value),
+    )
+    if deaths < DEATHS_UNASKED:
+        return
+    tx.run("DELETE FROM verification WHERE resource = ?", (resource,))
+    detail = f"under way at {deaths} deaths of the relay"
+    tx.audit("not read back", "relay", resource=resource, detail=detail)
 
 
 def _suspect(tx: Transaction, resource: int) -> None:

@@ -4,11 +4,12 @@ History that goes in batches is proved in `tests/store/test_history_kept.py`; ev
 key, default and reason is in `docs/reference/limits.md`.
 """
 
-from support.idp import user
+from support.idp import add, deactivate, remove, user
 from support.relays import relay_for
 
 MOST = 5
 FAST = {"rate": 100}
+UNGUARDED = {"max_deactivations": 0, "max_deletions": 0, "max_removals": 0}
 
 
 async def test_past_the_most_that_may_be_pending_writes_are_503_and_nothing_older_is_lost(
@@ -27,6 +28,28 @@ async def test_past_the_most_that_may_be_pending_writes_are_503_and_nothing_olde
         names = {one.fields.user_name for one in unlimited.directory.users}
         assert names == {f"u{number}@example.com" for number in range(MOST)}
         assert (await relay.idp.post("/Users", user("u6@example.com"))).status == 201
+
+
+async def test_what_takes_access_away_has_room_of_its_own(unlimited, tmp_path):
+    sections = {"store": {"max_pending": 20}, "answer": {"wait": "0s"}, "target": FAST}
+    async with relay_for(unlimited, tmp_path, guard=UNGUARDED, **sections) as relay:
+        idp = relay.idp
+        people = [await idp.create_user(f"u{number}@example.com") for number in range(4)]
+        crew = await idp.create_group("Crew", *people)
+        await relay.settled()
+        unlimited.pause()
+        for number in range(20):
+            assert (await idp.post("/Users", user(f"more{number}@example.com"))).status == 201
+        assert (await idp.post("/Users", user("last@example.com"))).status == 503
+        assert (await idp.patch(f"/Groups/{crew}", add(people[0]))).status == 503
+        assert (await idp.patch(f"/Users/{people[0]}", deactivate())).status in (200, 204)
+        assert (await idp.patch(f"/Groups/{crew}", remove(people[1]))).status in (200, 204)
+        assert (await idp.delete(f"/Users/{people[2]}")).status == 503  # that is full as well
+
+        unlimited.resume()
+        await relay.settled(60)
+        users = {one.fields.user_name: one.fields for one in unlimited.directory.users}
+        assert users["u0@example.com"].active is False
 
 
 async def test_a_queue_that_is_full_at_a_crash_is_delivered_without_room_for_more(

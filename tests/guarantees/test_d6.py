@@ -7,7 +7,9 @@ from support.idp import add, deactivate
 from support.lab import lab_in
 
 from relay.rules.types import Kind
+from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.claiming import Idle
+from relay.store.claims import Purpose
 
 
 async def deaths(tmp_path, lab, count):
@@ -49,6 +51,32 @@ async def test_a_look_up_that_kills_the_process_does_not_kill_it_for_ever(tmp_pa
     async with lab_in(tmp_path, lab.tfe, lab.clock) as last:
         assert (await last.counters())["parked"] == 1
         assert await last.run() == []
+
+
+async def test_a_verifying_read_that_kills_the_process_is_not_asked_for_ever(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        ada = await lab.user("ada@example.com")
+        await lab.run()
+        reset = Fault(kind=FaultKind.RESET_AFTER)
+        lab.tfe.faults.add(reset, Match(method="PATCH", count=1))
+        await lab.edit(ada, externalId="e-1")
+        await lab.run(most=2)
+    died = 0
+    for _ in range(12):
+        async with lab_in(tmp_path, lab.tfe, lab.clock) as dying:
+            dying.clock.turn(3600)
+            claim = await dying.claim()
+            if isinstance(claim, Idle):
+                break
+            if claim.purpose is not Purpose.VERIFY:
+                await dying.finish(claim, await dying.send(claim.request))
+                continue
+            died += 1
+    async with lab_in(tmp_path, lab.tfe, lab.clock) as last:
+        last.clock.turn(3600)
+        assert await last.run() == []
+        assert (await last.counters())["pending"] == 0
+    assert died == 6
 
 
 async def test_a_revocation_in_flight_at_three_deaths_is_owed(tmp_path):
