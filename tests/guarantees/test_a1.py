@@ -13,17 +13,24 @@ from pathlib import Path
 
 import pytest
 from instruments import kill_at_statement
+from sqlite_utils import Database
 
 from relay.store import engine
+from relay.store.migrations import migrations
 
 TESTS = Path(__file__).resolve().parents[1]
 PROGRAM = TESTS / "instruments" / "kill_at_statement.py"
 
 
 def kills(parts):
-    """Kill at every `parts`-th point, in a program of its own: it forks, and must have one thread."""
+    """Kill at every `parts`-th point."""
+    return run("0", str(parts))
+
+
+def run(*arguments):
+    """What the instrument tells, run as a program: it forks, and must have one thread."""
     done = subprocess.run(
-        [sys.executable, PROGRAM, "0", str(parts)],
+        [sys.executable, PROGRAM, *arguments],
         env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}", "PATH": ""},
         capture_output=True,
         text=True,
@@ -38,6 +45,19 @@ def test_a_kill_at_every_sixteenth_statement_loses_nothing_and_doubles_nothing()
 
     assert found["points"] > 500
     assert found["kills"] >= found["points"] // 16
+
+
+def test_a_kill_at_every_statement_of_a_migration_leaves_a_database_that_opens(tmp_path):
+    path = tmp_path / "old.db"
+    with closing(engine.open_plain(path)) as made:
+        migrations.apply(Database(made), stop_before="0002_drift")
+        made.execute(
+            "INSERT INTO resource (kind, public_id, state, origin, name, name_key, shadow, created,"
+            " modified) VALUES ('User', 'u-1', 'live', 'idp', 'ada@x.org', 'ada@x.org', '{}', 1, 1)"
+        )
+    found = run("migrate", str(path))
+
+    assert found["kills"] > 20
 
 
 @pytest.mark.soak
@@ -64,7 +84,7 @@ def test_the_survey_sees_a_database_that_has_lost_what_was_acknowledged(tmp_path
 
 
 def test_the_survey_sees_a_request_of_which_no_row_tells(tmp_path):
-    _, folds = kill_at_statement.played(tmp_path, None)
+    _, folds = kill_at_statement.played(tmp_path, None, kill_at_statement.STEPS[:-1])
     with closing(sqlite3.connect(tmp_path / "relay.db", isolation_level=None)) as left:
         left.execute("DELETE FROM attempt WHERE id = 3")
 

@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, Any
 from support.history import Player
 from support.world import CountedIds, MemoryTarget, Unmeasured, World, run_virtually
 
+from relay.store import engine, migrating
+from relay.store.pruning import Cursor
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,10 +40,23 @@ STEPS: list[tuple[Any, ...]] = [
     ("delete_user", 1),
     ("rename_group", 0, "bob"),
     ("pass", 1.5),
+    ("prune",),
 ]
-"""Every kind of accept, of claim and of settle, delivered between."""
+"""Every kind of accept, of claim and of settle, delivered between; then history goes."""
+CONNECT = engine.sqlite3.connect
 LATER_S = 1000.0
 """The restarted relay's clock goes on where the dead one's may have been."""
+
+
+class PruningPlayer(Player):
+    """Lets history go as well."""
+
+    async def prune(self) -> None:
+        at, done = Cursor(), False
+        before = await self.world.store.horizon(0.5)
+        while not done:
+            batch = await self.world.store.prune(before, at)
+            at, done = batch.at, batch.done
 
 
 class JournalledTarget(MemoryTarget):
@@ -80,7 +96,9 @@ class Request:
     body: Any
 
 
-def played(folder: Path, at: int | None) -> tuple[int, list[Any]]:
+def played(
+    folder: Path, at: int | None, steps: list[tuple[Any, ...]] = STEPS
+) -> tuple[int, list[Any]]:
     """Play the steps in this process, to its death at point `at`; points and folds."""
     folds: list[Any] = []
     points = Points(at)
@@ -95,8 +113,9 @@ def played(folder: Path, at: int | None) -> tuple[int, list[Any]]:
             await world.start()
             world.store._writer._observer = points
             world.store._writer._connection.set_trace_callback(points.point)
-            player = Player(world)
-            for step in STEPS:
+            player = PruningPlayer(world)
+            for step in steps:
+                note("begun", step[0])
                 folds.append(player.expected())
                 await player.play([step])
                 note("done", len(folds))
@@ -117,7 +136,9 @@ def survey(folder: Path, folds: list[Any]) -> None:
         assert left.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         known = {str(ident) for (ident,) in left.execute("SELECT id FROM attempt")}
     left.close()
-    missing = [attempt for attempt, *_ in sent if attempt.isdecimal() and attempt not in known]
+    pruned = ["begun", "prune"] in lines  # from then on rows go, as they should
+    numbers = [attempt for attempt, *_ in sent if attempt.isdecimal()]
+    missing = [] if pruned else [attempt for attempt in numbers if attempt not in known]
     assert not missing, f"sent, and no row tells of it (D1): {missing}"
 
     async def main() -> None:
@@ -158,6 +179,56 @@ def killed_at(point: int, folds: list[Any]) -> bool:
         return True
 
 
+def migrated(path: Path, at: int | None) -> int:
+    """Open a database of an earlier schema in this process, to its death at statement `at`."""
+    points = Points(at)
+
+    def connect(*arguments: Any, **named: Any) -> Any:
+        connection = CONNECT(*arguments, **named)
+        connection.set_trace_callback(points.point)
+        return connection
+
+    engine.sqlite3.connect = connect
+    try:
+        migrating.secure(path)
+        engine.open_writer(path).close()
+    finally:
+        engine.sqlite3.connect = CONNECT
+    return points.passed
+
+
+def killed_while_migrating(old: bytes, point: int) -> bool:
+    """Kill a migration at this statement, and open what is left; False if it ended before."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        path = Path(name) / "relay.db"
+        path.write_bytes(old)
+        child = os.fork()
+        if child == 0:
+            try:
+                migrated(path, point)
+            except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        migrated(path, None)
+        with sqlite3.connect(path) as left:
+            assert left.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+            assert left.execute("SELECT name FROM resource").fetchall() == [("ada@x.org",)]
+            left.execute("SELECT part FROM member")
+            left.execute("SELECT undo FROM change")
+        left.close()
+        return os.WIFSIGNALED(status)
+
+
+def kill_migrations(path: Path) -> None:
+    """Kill the migration of this database at each of its statements."""
+    old, kills = path.read_bytes(), 0
+    while killed_while_migrating(old, kills + 1):
+        kills += 1
+    print(json.dumps({"kills": kills}))
+
+
 def main(part: int, parts: int) -> None:
     """Kill at every `parts`-th point, from `part` on, until a play ends."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
@@ -171,4 +242,7 @@ def main(part: int, parts: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    if sys.argv[1] == "migrate":
+        kill_migrations(Path(sys.argv[2]))
+    else:
+        main(int(sys.argv[1]), int(sys.argv[2]))
