@@ -159,10 +159,16 @@ def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> li
     by_resource: dict[int, list[int]] = {}
     for one in found:
         by_resource.setdefault(one.resource, []).append(one.key)
-    for resource, keys in by_resource.items():
-        _undo(tx, resource, keys, refusal)
+    # Creations first: whoever is not created after all leaves the name to who had it before.
+    creations = {row for row, keys in by_resource.items() if _is_creation(tx, row, keys)}
+    for resource in sorted(by_resource, key=lambda row: row not in creations):
+        _undo(tx, resource, by_resource[resource], refusal)
     _after(tx, by_resource)
     return found
+
+
+def _is_creation(tx: Transaction, row: int, keys: list[int]) -> bool:
+    return Key.EXISTS in keys and rows.by_row(tx, row).wanted
 
 
 def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
