@@ -29,6 +29,9 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
         _deleted(tx, resource)
         return
     created = claim.request.creates
+    if created and resource.state == rows.PARKED:
+        _left_to_successor(tx, resource)
+        return
     if created:
         assert verdict.resource is not None
         assert claim.sent is not None
@@ -49,6 +52,17 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
     if created:
         joining.join(tx, claim.resource)
     adopting.wake_names(tx, claim.resource)
+
+
+def _left_to_successor(tx: Transaction, resource: ResourceRow) -> None:
+    """It was given up while its POST was under way: who has its name now takes over what TFE made.
+
+    TFE answers that one's own POST with 409, and the look-up finds it (S2).
+    """
+    tx.run(
+        "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?", (resource.id,)
+    )
+    adopting.wake_names(tx, resource.id)
 
 
 def _deleted(tx: Transaction, resource: ResourceRow) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.rules.effects import KEY_OF
+from relay.rules.effects import KEY_OF, Key
 from relay.store import effects, lanes, ledger, protecting, rows
 from relay.store.transaction import Transaction, from_json
 
@@ -128,11 +128,29 @@ def _forget_rejected(tx: Transaction, resource: int, change: int, named: frozens
 
 def hold(tx: Transaction, resource: int, keys: Iterable[int], why: str) -> None:
     """Hold effects; the first reason stays."""
+    keys = list(keys)
     tx.each(
         "UPDATE effect SET state = 'held', held_by = ?, held_at = ?"
         " WHERE resource = ? AND key = ? AND state IN ('open', 'waiting')",
         [(why, tx.now, resource, key) for key in keys],
     )
+    if Key.NAME in keys:
+        _reserve_name(tx, resource)
+
+
+def _reserve_name(tx: Transaction, resource: int) -> None:
+    """A creation whose rename is held brings the name before it to TFE: others wait for it (S3)."""
+    base = tx.value(
+        "SELECT e.base FROM effect e JOIN resource r ON r.id = e.resource AND r.c_exists = 0"
+        " AND r.sent_name IS NULL WHERE e.resource = ? AND e.key = ? AND e.state = 'held'",
+        (resource, int(Key.NAME)),
+    )
+    name = None if base is None else from_json(base)["v"]
+    if name is not None:
+        tx.run(
+            "UPDATE resource SET sent_name = ?, sent_name_key = ? WHERE id = ?",
+            (name, name.casefold(), resource),
+        )
 
 
 def _tripped(tx: Transaction, connection: str) -> bool:

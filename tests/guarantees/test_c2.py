@@ -54,3 +54,26 @@ def test_after_rejections_tfe_ends_as_the_identity_provider_reads_it(steps, seed
 @histories_of(200, poisoned_histories(25), SEEDS)
 def test_whatever_tfe_refuses_for_good_it_ends_as_the_identity_provider_reads_it(steps, seed):
     play(steps, seed, OPEN_DOOR, ENDS, PoisonedPlayer)
+
+
+CY, ANN = ("create_user", "cy", False, None), ("create_user", "ann", False, None)
+ONCE_WRONG = {
+    "a deletion rejected while the creation is under way": [
+        CY, ("approve",), ("delete_user", 0), ("reject",)
+    ],
+    "a deletion and the next creation rejected together": [
+        CY, ("approve",), ("recreate_user", 0), ("reject",)
+    ],
+    "the next creation under another name": [
+        CY, ("rename_user", 0, "ann"), ("approve",), ("recreate_user", 0), ("reject",)
+    ],
+    "a name that a held rename has not left yet": [
+        ANN, ("pause", 20.0), ("rename_user", 0, "cy"), ANN
+    ],
+}  # fmt: skip
+"""Found by 10,000 histories."""
+
+
+@pytest.mark.parametrize("steps", ONCE_WRONG.values(), ids=ONCE_WRONG)
+def test_a_decided_history_that_was_once_wrong_is_right(steps):
+    play(steps, 0, NARROW, ("delivered", "dropped", "parked"))
