@@ -30,6 +30,15 @@ async def relay(sim, tmp_path):
 
 
 @pytest.fixture
+def theirs(tmp_path_factory):
+    """A folder for programs of others, which write down the token they were given.
+
+    The relay's own folder, `tmp_path`, is searched for tokens when a test ends (S1).
+    """
+    return tmp_path_factory.mktemp("theirs")
+
+
+@pytest.fixture
 def base(relay):
     return f"http://127.0.0.1:{relay.parts.port}/scim/v2"
 

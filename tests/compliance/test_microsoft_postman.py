@@ -46,7 +46,7 @@ FORBIDDEN = {
 
 
 @pytest.fixture
-def collection(newman, relay, tmp_path):
+def collection(newman, relay, theirs):
     """Runs folders of the collection; what newman reports of it. Variables live on between runs.
 
     The folders are cut out here: `--folder` takes requests of the same name elsewhere too.
@@ -60,17 +60,17 @@ def collection(newman, relay, tmp_path):
         "token": TOKEN,
     }
     values = [{"key": key, "value": value, "enabled": True} for key, value in variables.items()]
-    (tmp_path / "variables.json").write_text(json.dumps({"values": values}))
+    (theirs / "variables.json").write_text(json.dumps({"values": values}))
 
     async def run_folders(*folders):
         wanted = [item for item in whole["item"] if item["name"] in folders]
-        (tmp_path / "collection.json").write_text(json.dumps(whole | {"item": wanted}))
+        (theirs / "collection.json").write_text(json.dumps(whole | {"item": wanted}))
         words = ["run", "collection.json", "-e", "variables.json"]
         words += ["--export-environment", "variables.json", "--reporters", "json"]
         words += ["--reporter-json-export", "report.json"]
-        outcome = await run(newman, *words, folder=tmp_path)
+        outcome = await run(newman, *words, folder=theirs)
         assert outcome.code in (0, 1), outcome
-        return json.loads((tmp_path / "report.json").read_text())["run"]
+        return json.loads((theirs / "report.json").read_text())["run"]
 
     return run_folders
 

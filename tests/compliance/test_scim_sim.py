@@ -15,15 +15,13 @@ ID = re.compile(r"ID: (\S+)")
 
 
 @pytest.fixture
-def scim_sim_here(scim_sim, relay, base, tmp_path):
+def scim_sim_here(scim_sim, relay, base, theirs):
     """Runs a command of scim-sim; the id it prints, or its words."""
-    home = tmp_path / "home"
-    home.mkdir()
     settings = {"SCIM_BASE_URL": base, "SCIM_AUTH_TOKEN": TOKEN}
-    (home / ".scim_config.json").write_text(json.dumps(settings))
+    (theirs / ".scim_config.json").write_text(json.dumps(settings))
 
     async def command(*words):
-        outcome = await run(scim_sim, *words, folder=home, HOME=str(home), PYTHONUTF8="1")
+        outcome = await run(scim_sim, *words, folder=theirs, HOME=str(theirs), PYTHONUTF8="1")
         assert outcome.code == 0, outcome
         assert "✅" in outcome.output, outcome
         found = ID.search(outcome.output)
