@@ -53,7 +53,13 @@ def filter_options(command: click.decorators.FC) -> click.decorators.FC:
 @socket_option
 @json_option
 @filter_options
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="At most so many.",
+)
 def list_(config: Path | None, socket: str | None, as_json: bool, **arguments: Any) -> None:
     """List changes, newest first."""
     answer = ask_daemon(config, socket, "changes/list", arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class Exit(IntEnum):
@@ -15,3 +16,14 @@ class Exit(IntEnum):
     STORE_REFUSED = 4  # the database cannot be opened as it is
     ALREADY_RUNNING = 5  # another daemon has the database
     INTERNAL = 70  # a fault of the relay itself (EX_SOFTWARE of sysexits.h)
+
+
+MEANINGS: Final = {
+    Exit.OK: "Done.",
+    Exit.TROUBLE: "The command ran and found trouble, or what was asked for does not exist.",
+    Exit.BAD_CONFIGURATION: "The configuration or the command line cannot be used.",
+    Exit.UNREACHABLE: "No daemon answers on the control socket.",
+    Exit.STORE_REFUSED: "The database cannot be opened as it is; the message names the cure.",
+    Exit.ALREADY_RUNNING: "Another daemon has the database.",
+    Exit.INTERNAL: "A fault of the relay itself; please report it.",
+}

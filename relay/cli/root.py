@@ -9,19 +9,24 @@ import importlib
 import keyword
 import sys
 import traceback
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from relay import __version__
 from relay.cli.exits import Exit
 from relay.errors import AlreadyRunning, RelayError, SettingsError, StoreRefused
 from relay.ops.errors import DaemonUnreachable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 COMMANDS: Final = {
     "backup": ("relay.cli.backup", "Copy the database of a running relay."),
     "changes": ("relay.cli.changes", "What became of accepted writes."),
     "check": ("relay.cli.check", "Examine configuration, files, target and disk."),
+    "completion": ("relay.cli.completion", "Make a shell complete commands and options."),
     "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
     "docs": ("relay.cli.docs", "Print a generated page."),
     "drain": ("relay.cli.drain", "Take no more writes and deliver what is there."),
@@ -76,11 +81,29 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and options from here: a press of a key imports no command."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        names = (name for name in self.list_commands(ctx) if name.startswith(incomplete))
+        return [*(CompletionItem(name, help=COMMANDS[name][1]) for name in names), *options]
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": HELP})
 @click.version_option(__version__, prog_name="scim-relay")
 def scim_relay() -> None:
     """A durable SCIM relay between identity providers and Terraform Enterprise."""
+
+
+def walk() -> Iterator[tuple[str, click.Command]]:
+    """Every command that is not hidden, subcommands after their group."""
+    context = click.Context(scim_relay)
+    for name in scim_relay.list_commands(context):
+        command = scim_relay.get_command(context, name)
+        assert command is not None
+        yield name, command
+        if isinstance(command, click.Group):
+            for inner, subcommand in sorted(command.commands.items()):
+                yield f"{name} {inner}", subcommand
 
 
 def exit_of(error: RelayError) -> Exit:

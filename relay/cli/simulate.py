@@ -73,10 +73,28 @@ def _values(choices: type[StrEnum]) -> click.Choice[str]:
     metavar="NAME",
     help="A site administrator's token for the admin API, from this environment variable.",
 )
-@click.option("--profile", type=click.Choice(sorted(PROFILES)), default="tfe", show_default=True)
+@click.option(
+    "--profile",
+    type=click.Choice(sorted(PROFILES)),
+    default="tfe",
+    show_default=True,
+    help="Whose limits and semantics.",
+)
 @click.option("--rate", type=click.IntRange(0), help="Requests a second; 0: no limit.")
-@click.option("--window", type=_values(Window), default="sliding", show_default=True)
-@click.option("--retry-after", type=_values(RetryForm), default="seconds", show_default=True)
+@click.option(
+    "--window",
+    type=_values(Window),
+    default="sliding",
+    show_default=True,
+    help="How a second is counted.",
+)
+@click.option(
+    "--retry-after",
+    type=_values(RetryForm),
+    default="seconds",
+    show_default=True,
+    help="The form of Retry-After with a 429.",
+)
 @click.option("--latency", type=LatencyRange(), default=Latency(), help="Thinking time.")
 @click.option("--paused", is_flag=True, help="Start paused: 403 until resumed.")
 @click.option(

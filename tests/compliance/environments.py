@@ -62,6 +62,25 @@ def node_programs(name: str) -> Path:
     return made(name, content, fill) / "node_modules" / ".bin"
 
 
+def debian_programs(name: str) -> Path:
+    """The folder of the programs in Debian's package of that name, unpacked and not installed."""
+    if shutil.which("apt-get") is None:
+        pytest.skip(f"{name} comes from Debian's archive")
+
+    def fill(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        fetched = subprocess.run(
+            ["apt-get", "download", name], cwd=folder, capture_output=True, check=False
+        )
+        if fetched.returncode:
+            pytest.skip(f"Debian's archive: {fetched.stderr.decode()[-200:]}")
+        package = next(folder.glob(f"{name}_*.deb"))
+        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+        package.unlink()
+
+    return made(name, b"debian", fill) / "usr" / "bin"
+
+
 def made(name: str, content: bytes, fill: Callable[[Path], None]) -> Path:
     """The folder that `fill` made of a lock file's `content`, now or in an earlier run."""
     folder = CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"

@@ -3,15 +3,13 @@
 import asyncio
 import json
 import re
-import shutil
 import socket
-import subprocess
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
-from environments import made
+from environments import debian_programs
 from programs import clean_environment, run
 from support.idp import Idp, remove
 from support.relays import relay_for, until
@@ -29,21 +27,7 @@ SLOW = 200
 @pytest.fixture(scope="session")
 def programs():
     """The folder of `prometheus` and `promtool`, out of Debian's package."""
-    if shutil.which("apt-get") is None:
-        pytest.skip("prometheus comes from Debian's archive")
-
-    def fill(folder):
-        folder.mkdir(parents=True)
-        fetched = subprocess.run(
-            ["apt-get", "download", "prometheus"], cwd=folder, capture_output=True, check=False
-        )
-        if fetched.returncode:
-            pytest.skip(f"Debian's archive: {fetched.stderr.decode()[-200:]}")
-        package = next(folder.glob("prometheus_*.deb"))
-        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
-        package.unlink()
-
-    return made("prometheus", b"debian", fill) / "usr" / "bin"
+    return debian_programs("prometheus")
 
 
 async def test_rules_and_configuration_are_in_order_and_every_case_passes(programs):

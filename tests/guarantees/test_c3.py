@@ -7,11 +7,12 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import click
 import pytest
 
-from relay.cli.docs import pages, walk
+from relay.cli.docs import pages
 from relay.cli.exits import Exit
-from relay.cli.root import COMMANDS
+from relay.cli.root import COMMANDS, walk
 from relay.settings.load import load, variables
 from relay.telemetry import events
 from relay.telemetry.metrics import Metrics, described
@@ -74,6 +75,17 @@ def test_every_command_is_documented_and_every_documented_one_exists():
     text = (REFERENCE / "commands.md").read_text()
 
     assert re.findall(r"^## `scim-relay (.+)`$", text, re.MULTILINE) == [n for n, _ in walk()]
+
+
+def test_every_option_says_what_it_is_for():
+    options = [
+        (name, option)
+        for name, command in walk()
+        for option in command.params
+        if isinstance(option, click.Option)
+    ]
+
+    assert [(name, option.opts) for name, option in options if not option.help] == []
 
 
 def test_help_imports_no_command():

@@ -27,8 +27,12 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 
 
 @click.command()
-@click.option("--users", type=click.IntRange(6, 5000), default=60, show_default=True)
-@click.option("--groups", type=click.IntRange(1, 500), default=6, show_default=True)
+@click.option(
+    "--users", type=click.IntRange(6, 5000), default=60, show_default=True, help="How many."
+)
+@click.option(
+    "--groups", type=click.IntRange(1, 500), default=6, show_default=True, help="How many."
+)
 @click.option(
     "--connections",
     type=click.IntRange(1, 64),
