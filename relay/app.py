@@ -133,7 +133,8 @@ async def running(
         draining = await Draining.of(store)
         metrics_port = await _ops(settings, parts, site, draining, stack)
         upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
-        front = Front(front_settings(settings), store.directory, upstream, metrics.front)
+        how = front_settings(settings)
+        front = Front(how, store.directory, upstream, metrics.front, parts.clock)
         listening = await stack.enter_async_context(serve_front(front, inherited))
         yield Running(listening, metrics_port, store, metrics, parts, site, failed)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from relay.clock import RandomIds, SystemClock
+from relay.finishes import Finishes
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
 from relay.store.reconciling import DriftKind
@@ -52,6 +53,7 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
     settings.store.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     store = Store(store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted)
     stack.callback(store.stop)
+    store.ended_told = Finishes().take
     left = await store.start()
     log.info(
         events.STORE_OPENED, path=str(settings.store.path), sqlite=SQLITE_VERSION, in_flight=left

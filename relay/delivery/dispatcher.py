@@ -123,7 +123,7 @@ class Dispatcher:
                 ready = await self._next()
                 if ready is not None:
                     self._under_way += 1
-                    tasks.create_task(self._deliver(*ready))
+                    tasks.create_task(self._deliver(*ready, self._clock.wall()))
 
     @property
     def _crowded(self) -> bool:
@@ -168,12 +168,13 @@ class Dispatcher:
         except TimeoutError:
             return
 
-    async def _deliver(self, claim: Claim, slot: Slot) -> None:
+    async def _deliver(self, claim: Claim, slot: Slot, slot_at: float) -> None:
         try:
             began = self._clock.monotonic()
             verdict = await self._send(claim, slot)
             self._adjust_rate(verdict)
-            await self._store.settle(claim, *await self._judged(claim, verdict, began))
+            verdict, now = await self._judged(claim, verdict, began)
+            await self._store.settle(claim, verdict, replace(now, slot_at=slot_at))
         except Exception as error:  # noqa: BLE001 - the boundary of a worker (style rule 8)
             await self._charge(error, claim.resource, claim)
         finally:
@@ -267,3 +268,11 @@ class Dispatcher:
                 return
         if self._pacer.rate != before:
             self._metrics.paced(self._pacer.rate)
+            self._tell_rate(before)
+
+    def _tell_rate(self, before: float) -> None:
+        """A line when the rate falls and when it is whole again, not for each step up."""
+        if self._pacer.rate < before:
+            log.warning(events.RATE_CHANGED, rate=self._pacer.rate, reason="throttled")
+        elif self._pacer.rate == self._pacer.configured:
+            log.info(events.RATE_CHANGED, rate=self._pacer.rate, reason="recovered")

@@ -23,6 +23,7 @@ class Asked:
         query: its paging, filter and projection.
         base_url: what absolute addresses in the answer start with.
         body: the JSON object, or None for methods without one.
+        arrived: wall time of its head.
     """
 
     connection: Connection
@@ -31,6 +32,7 @@ class Asked:
     query: Query
     base_url: str
     body: JsonObject | None = None
+    arrived: float = 0.0
 
     @property
     def kind(self) -> Kind:

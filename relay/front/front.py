@@ -30,6 +30,7 @@ from relay.telemetry import events
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from relay.clock import Clock
     from relay.front.origin import IpAddress
     from relay.front.settings import Connection, FrontSettings
     from relay.rules.types import JsonObject
@@ -49,6 +50,7 @@ class Front:
         directory: the store.
         upstream: the side that talks to TFE.
         metrics: what is counted.
+        clock: when a request came.
 
     Attributes:
         tokens: the live tokens; `replace` takes others without restart.
@@ -60,10 +62,12 @@ class Front:
         directory: Directory,
         upstream: Upstream,
         metrics: FrontMetrics,
+        clock: Clock,
     ) -> None:
         completer = Completer(directory, upstream)
         self.settings = settings
         self.metrics = metrics
+        self._clock = clock
         self.tokens = TokenTable(settings.connections)
         self._failures = FailureLimiter(settings.failures_a_minute)
         self._origins = Origins(
@@ -218,12 +222,13 @@ class Front:
         return None
 
     async def _asked(self, request: web.BaseRequest, connection: Connection, route: Route) -> Asked:
+        arrived = self._clock.wall()
         body: JsonObject | None = None
         if request.method in _WITH_BODY:
             body = await self._bodies.read_object(request)
         query = from_url(request.rel_url.raw_query_string, self.settings.max_page)
         base_url = self._base_url(request)
-        return Asked(connection, request.method, route, query, base_url, body)
+        return Asked(connection, request.method, route, query, base_url, body, arrived)
 
     def _base_url(self, request: web.BaseRequest) -> str:
         """Scheme, host and base path by which the client knows the relay."""

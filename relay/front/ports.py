@@ -55,6 +55,7 @@ class Directory(Protocol):
         patient: bool,
         strict: bool,
         most_members: int,
+        arrived: float,
     ) -> Awaitable[Accepted]:
         """Put a write on disk and into the directory.
 
@@ -66,6 +67,7 @@ class Directory(Protocol):
             strict: the client is never told success that TFE has not given, so that it waits for
                 whatever is not settled yet.
             most_members: the answer shows a roster of at most so many members.
+            arrived: wall time of the request's head.
 
         Raises:
             Refused: it can never succeed (400, 404, 409, 413).

@@ -102,6 +102,7 @@ class Writes:
             patient=self._wait_s > 0,
             strict=_strict(asked),
             most_members=_most_members(asked, write),
+            arrived=asked.arrived,
         )
 
     async def _wait(self, change: int) -> Settlement | None:

@@ -119,6 +119,11 @@ class Pacer:
         return self._effective
 
     @property
+    def configured(self) -> float:
+        """Requests per second granted while the target does not complain."""
+        return self._configured
+
+    @property
     def spacing_s(self) -> float:
         """Seconds between two slots at the present rate."""
         if self._configured < 1:

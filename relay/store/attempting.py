@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.store import lanes, rosters, rows
 from relay.store.claims import UNKNOWN, Before, Claim, Purpose
+from relay.store.finishing import Sending
 from relay.store.parking import own_keys
 from relay.store.transaction import to_json
 
@@ -91,13 +92,21 @@ def begin(
 
 
 def finish_attempt(
-    tx: Transaction, claimed: Claim, verdict: str, status: int | None, detail: str | None
+    tx: Transaction,
+    claimed: Claim,
+    verdict: str,
+    status: int | None,
+    detail: str | None,
+    slot_at: float | None = None,
 ) -> None:
-    """Record an attempt's result."""
-    tx.run(
-        "UPDATE attempt SET settled_at = ?, verdict = ?, status = ?, detail = ? WHERE id = ?",
+    """Record an attempt's result; what ends in this transaction, ends by it."""
+    attempt = tx.all(
+        "UPDATE attempt SET settled_at = ?, verdict = ?, status = ?, detail = ? WHERE id = ?"
+        " RETURNING claimed_at",
         (tx.now, verdict, status, detail, claimed.attempt),
     )
+    for (claimed_at,) in attempt:
+        tx.sending = Sending(claimed_at, slot_at)
     tx.outbox.counted.append(("attempts", verdict))
 
 

@@ -64,6 +64,7 @@ class Directory:
         patient: bool = False,
         strict: bool = False,
         most_members: int = 0,
+        arrived: float | None = None,
     ) -> Accepted:
         """Take a write in: on disk when this returns.
 
@@ -75,7 +76,7 @@ class Directory:
             raise Unavailable("the relay's disk is nearly full", retry_after_s=60)
         if self._writer.waiting > MAX_WAITING:
             raise Unavailable("too many writes are waiting for the disk", retry_after_s=10)
-        request = Accepting(connection, write, resource_id, patient, strict, most_members)
+        request = Accepting(connection, write, resource_id, patient, strict, most_members, arrived)
         future = self._writer.submit(lambda tx: accepting.accept(tx, request, self._rules))
         try:
             accepted = await asyncio.shield(future)

@@ -15,6 +15,7 @@ from relay.store import (
     adopting,
     dependents,
     effects,
+    finishing,
     lanes,
     merging,
     nesting,
@@ -60,7 +61,11 @@ def drop(tx: Transaction, change: int, actor: str, reason: str) -> None:
 
 def _forget(tx: Transaction, resource: ResourceRow, change: int, writes: dict[str, Any]) -> None:
     """A parked change is desired by nobody any more; what is left of it is its note."""
-    tx.run("UPDATE change SET state = 'dropped', settled_at = ? WHERE id = ?", (tx.now, change))
+    ended = tx.all(
+        f"UPDATE change SET state = 'dropped', settled_at = ? WHERE id = ? {finishing.RETURNING}",
+        (tx.now, change),
+    )
+    finishing.tell(tx, ended)
     tx.count(ChangeState.PARKED.value, by=-1)
     tx.count(ChangeState.DROPPED.value)
     tx.run(

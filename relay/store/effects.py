@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from relay.rules.effects import KEY_OF, EffectState, Key
 from relay.rules.types import Field
+from relay.store import finishing
 from relay.store.records import ChangeState
 from relay.store.transaction import Transaction, from_json, to_json
 
@@ -180,14 +181,17 @@ def is_open(tx: Transaction, resource: int, change: int) -> bool:
     return _any_open(tx, resource, change, keys_written(writes))
 
 
+_DELIVER: Final = (
+    f"UPDATE change SET state = 'delivered', settled_at = ? WHERE id = ? {finishing.RETURNING}"
+)
+
+
 def deliver(tx: Transaction, changes: list[int]) -> None:
     """Mark changes as delivered."""
     if not changes:
         return
-    tx.each(
-        "UPDATE change SET state = 'delivered', settled_at = ? WHERE id = ?",
-        [(tx.now, change) for change in changes],
-    )
+    for change in changes:
+        finishing.tell(tx, tx.all(_DELIVER, (tx.now, change)))
     move(tx, ChangeState.DELIVERED, len(changes))
 
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from relay.rules.verdict import Verdict
     from relay.store.claiming import Idle
     from relay.store.claims import Claim
+    from relay.store.finishing import Finished, Owed
     from relay.store.holds import Hold, HoldName
     from relay.store.importing import ImportState
     from relay.store.listing import ChangeFilter
@@ -64,6 +65,7 @@ INSIST_S: Final = 1.0
 """Between two tries to write what must be written."""
 Counted = Callable[[str, str], None]
 HoldTold = Callable[["HoldName", "Hold | None"], None]
+EndedTold = Callable[["Sequence[Finished]", "Sequence[Owed]"], None]
 
 
 class Store:
@@ -105,6 +107,8 @@ class Store:
         self.work = asyncio.Event()
         self.hold_told: HoldTold = lambda _name, _hold: None
         """Told of each hold that a commit raised or prolonged (the hold) or lifted (None)."""
+        self.ended_told: EndedTold = lambda _finished, _owed: None
+        """Told of the changes that a commit ended, and of revocations it found refused."""
         self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
         self.desk = Desk(self._writer, self._operators, settings, clock)
         self.comparison = Comparison(self._insist, self._asked)
@@ -157,6 +161,8 @@ class Store:
             self._counted(metric, label)
         for name, hold in outbox.holds:
             self.hold_told(name, hold)
+        if outbox.finished or outbox.owed:
+            self.ended_told(outbox.finished, outbox.owed)
         if outbox.full:
             self.directory.full = True
         if outbox.work:

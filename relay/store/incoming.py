@@ -57,6 +57,7 @@ class Accepting:
         patient: the client may be kept waiting for TFE's own answer.
         strict: the client is never told success TFE has not given, so it waits in any case.
         most_members: the answer carries a roster of at most so many, a longer one is left out.
+        arrived: wall time of the request's head; None where nobody noted it.
     """
 
     connection: str
@@ -65,6 +66,7 @@ class Accepting:
     patient: bool = False
     strict: bool = False
     most_members: int = 0
+    arrived: float | None = None
 
 
 def insert_change(
@@ -77,9 +79,17 @@ def insert_change(
 ) -> int:
     """Insert the change's row and count it; its id is never used again."""
     change = tx.insert(
-        "INSERT INTO change (resource, connection, verb, at, state, writes, digest, answered_by)"
-        " VALUES (?, ?, ?, ?, 'pending', ?, ?, 'directory')",
-        (resource, request.connection, request.write.verb.value, tx.now, to_json(writes), digest),
+        "INSERT INTO change (resource, connection, verb, at, state, writes, digest, answered_by,"
+        " accept_s) VALUES (?, ?, ?, ?, 'pending', ?, ?, 'directory', ?)",
+        (
+            resource,
+            request.connection,
+            request.write.verb.value,
+            tx.now,
+            to_json(writes),
+            digest,
+            0.0 if request.arrived is None else max(0.0, tx.now - request.arrived),
+        ),
     )
     tx.count("accepted", ChangeState.PENDING.value)
     tx.run("UPDATE resource SET last_change = ? WHERE id = ?", (change, resource))

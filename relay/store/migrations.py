@@ -81,3 +81,9 @@ def parts(db: Database) -> None:
 def undo(db: Database) -> None:
     """What a client that waits for TFE's answer finds again if TFE refuses (semantics A2)."""
     db.execute("ALTER TABLE change ADD COLUMN undo TEXT")
+
+
+@migrations(name="0006_accept_s")
+def accept_s(db: Database) -> None:
+    """Seconds from the head of a change's request until it was in the queue (store.finishing)."""
+    db.execute("ALTER TABLE change ADD COLUMN accept_s REAL NOT NULL DEFAULT 0")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key
-from relay.store import effects, joining, part_upkeep, returning
+from relay.store import effects, finishing, joining, part_upkeep, returning
 from relay.store.effects import Effect, keys_written, move
 from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, from_json, to_json
@@ -139,6 +139,7 @@ def _owe(tx: Transaction, resource: int, effect: Effect, refusal: Refusal) -> No
     )
     if not effect.refusals:
         tx.audit("owed", "relay", change=effect.last, resource=resource, detail=refusal.detail)
+        tx.outbox.owed.append(finishing.Owed(effect.last, resource, refusal.status))
 
 
 def _reason(refusal: Refusal, value: object) -> str:
@@ -175,14 +176,16 @@ def end_change(
     """Record how a pending change ended, and why, once; a client that still waits is told."""
     said = detail or refusal.detail
     waits = tx.one("SELECT 1 FROM change WHERE id = ? AND answered_by IS NULL", (change,))
-    moved = tx.run(
+    moved = tx.all(
         "UPDATE change SET state = ?, settled_at = ?, status = ?, scim_type = ?, detail = ?,"
-        " answered_by = ifnull(answered_by, 'target') WHERE id = ? AND state = 'pending'",
+        " answered_by = ifnull(answered_by, 'target') WHERE id = ? AND state = 'pending'"
+        f" {finishing.RETURNING}",
         (state.value, tx.now, refusal.status, refusal.scim_type, said, change),
     )
     if not moved:
         return
     move(tx, state)
+    finishing.tell(tx, moved)
     if state is ChangeState.PARKED:
         tx.outbox.counted.append(("parked", str(refusal.status)))
     tx.audit(state.value, "relay", change=change, detail=said)

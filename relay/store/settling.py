@@ -51,17 +51,21 @@ class Circumstances:
         unit: a random number in [0, 1) for back-off.
         verify_after_s: `target.timeout`: an attempt cannot take effect later than this (K2).
         hold: to raise together with the result, or None.
+        slot_at: wall time at which the attempt had its slot, or None if nobody paced it.
     """
 
     charge: bool = False
     unit: float = 0.5
     verify_after_s: float = 60.0
     hold: HoldRequest | None = None
+    slot_at: float | None = None
 
 
 def settle(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
     """Record an attempt's verdict and all that follows from it."""
-    attempting.finish_attempt(tx, claim, verdict.outcome.value, verdict.status, verdict.detail)
+    attempting.finish_attempt(
+        tx, claim, verdict.outcome.value, verdict.status, verdict.detail, now.slot_at
+    )
     if now.hold is not None:
         raise_hold(tx, now.hold.name, now.hold.reason, now.hold.until)
     _BY_OUTCOME[verdict.outcome](tx, claim, verdict, now)

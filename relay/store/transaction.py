@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from relay.clock import Ids
     from relay.store.engine import Connection
+    from relay.store.finishing import Finished, Owed, Sending
     from relay.store.holds import Hold, HoldName
     from relay.store.records import Settlement
 
@@ -31,6 +32,8 @@ class Outbox:
         counted: `(metric, label)` pairs, counted after the commit.
         holds: which were raised or prolonged (as they stand now) or lifted (None), in order.
         full: nothing of it is on disk for want of room.
+        finished: changes that ended.
+        owed: revocations that TFE refused for the first time.
     """
 
     settled: list[tuple[int, Settlement]] = field(default_factory=list)
@@ -38,6 +41,8 @@ class Outbox:
     counted: list[tuple[str, str]] = field(default_factory=list)
     holds: list[tuple[HoldName, Hold | None]] = field(default_factory=list)
     full: bool = False
+    finished: list[Finished] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
 
     def merge(self, other: Outbox) -> None:
         """Take over what another operation of the same transaction has to tell."""
@@ -45,6 +50,8 @@ class Outbox:
         self.work = self.work or other.work
         self.counted += other.counted
         self.holds += other.holds
+        self.finished += other.finished
+        self.owed += other.owed
 
 
 class Transaction:
@@ -53,15 +60,17 @@ class Transaction:
     Attributes:
         now: wall time in seconds since the epoch, one value for all rows of an operation.
         outbox: what to tell others after the commit.
+        sending: the attempt that this transaction settles, or None.
     """
 
-    __slots__ = ("_connection", "_ids", "now", "outbox")
+    __slots__ = ("_connection", "_ids", "now", "outbox", "sending")
 
     def __init__(self, connection: Connection, now: float, ids: Ids) -> None:
         self._connection = connection
         self._ids = ids
         self.now = now
         self.outbox = Outbox()
+        self.sending: Sending | None = None
 
     def new_id(self) -> str:
         """A fresh id for a resource."""

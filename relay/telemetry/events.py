@@ -30,6 +30,7 @@ CHANGE_ACCEPTED: Final = "change.accepted"
 
 # Delivery
 ATTEMPT_SETTLED: Final = "attempt.settled"
+CHANGE_FINISHED: Final = "change.finished"
 CHANGE_PARKED: Final = "change.parked"
 REVOCATION_OWED: Final = "revocation.owed"
 HOLD_RAISED: Final = "hold.raised"
@@ -52,7 +53,6 @@ SITE_MENDED: Final = "site.mended"
 
 # Faults of ours
 UNEXPECTED_ERROR: Final = "error.unexpected"
-TASK_RESTARTED: Final = "task.restarted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,12 @@ FIELDS: Final[dict[str, Event]] = {
     STARTED: Event("info", "The daemon has its configuration.", ("version", "target")),
     READY: Event("info", "Changes can be accepted durably.", ("address",)),
     STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
-    STOPPED: Event("info", "Everything is on disk; the process ends.", ("pending",)),
-    STORE_OPENED: Event("info", "The database is open and locked.", ("path", "sqlite", "pending")),
+    STOPPED: Event("info", "Everything is on disk; the process ends."),
+    STORE_OPENED: Event(
+        "info",
+        "The database is open and locked; `in_flight` attempts have no result yet.",
+        ("path", "sqlite", "in_flight"),
+    ),
     STORE_COPIED: Event(
         "info", "A copy was kept before the schema of a newer release is applied.", ("path", "to")
     ),
@@ -116,15 +120,33 @@ FIELDS: Final[dict[str, Event]] = {
         "A request to the target ended.",
         ("attempt", "resource", "method", "purpose", "status", "verdict", "send_s"),
     ),
+    CHANGE_FINISHED: Event(
+        "info",
+        "A change ended, by `outcome`; its age is the sum of four: from its request's head to the"
+        " queue, in the queue (holds and earlier attempts too), for the pacer's slot, and from the"
+        " slot to TFE's answer on record.",
+        (
+            "change",
+            "resource",
+            "connection",
+            "verb",
+            "outcome",
+            "status",
+            "accept_s",
+            "wait_s",
+            "pace_s",
+            "send_s",
+        ),
+    ),
     CHANGE_PARKED: Event(
         "error",
         "The target refused a change for good; it waits for an operator.",
-        ("change", "resource", "status", "detail"),
+        ("change", "resource", "status", "cure"),
     ),
     REVOCATION_OWED: Event(
         "error",
         "The target refused to take access away; it is tried again until it succeeds.",
-        ("change", "resource", "status", "detail"),
+        ("change", "resource", "status", "cure"),
     ),
     HOLD_RAISED: Event("warning", "Something keeps changes from being sent.", ("hold", "reason")),
     HOLD_LIFTED: Event("info", "It no longer does.", ("hold", "stood_s")),
@@ -138,7 +160,11 @@ FIELDS: Final[dict[str, Event]] = {
         "An operator approved or rejected what the guard held.",
         ("decision", "effects", "actor"),
     ),
-    RATE_CHANGED: Event("info", "The pacer sends at another rate.", ("rate", "reason")),
+    RATE_CHANGED: Event(
+        "warning",
+        "The pacer sends at another rate: lower after a 429; as info: the configured one again.",
+        ("rate", "reason"),
+    ),
     IMPORT_PROGRESSED: Event("info", "A page of the target was read.", ("kind", "read", "total")),
     IMPORT_COMPLETED: Event("info", "The directory is complete.", ("read", "took_s")),
     GROUP_NEARLY_FULL: Event(
@@ -181,8 +207,5 @@ FIELDS: Final[dict[str, Event]] = {
     SITE_MENDED: Event("info", "It shows that no more.", ("what", "subject")),
     UNEXPECTED_ERROR: Event(
         "error", "A fault of the relay itself; please report it.", ("where", "exception")
-    ),
-    TASK_RESTARTED: Event(
-        "error", "A part of the daemon died and was started again.", ("task", "wait_s")
     ),
 }

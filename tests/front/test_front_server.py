@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from support.front_fakes import CONNECTIONS, TOKEN, FakeDirectory, FakeUpstream, RecordedMetrics
 
+from relay.clock import SystemClock
 from relay.errors import SettingsError
 from relay.front.front import Front
 from relay.front.server import serve_front
@@ -21,7 +22,13 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 def front(**changes) -> Front:
     settings = FrontSettings(connections=CONNECTIONS, address=Address("127.0.0.1", 0), drain_s=1.0)
-    return Front(replace(settings, **changes), FakeDirectory(), FakeUpstream(), RecordedMetrics())
+    return Front(
+        replace(settings, **changes),
+        FakeDirectory(),
+        FakeUpstream(),
+        RecordedMetrics(),
+        SystemClock(),
+    )
 
 
 def certify(folder, name: str) -> Tls:
@@ -146,7 +153,7 @@ def stuck_front(**changes) -> tuple[Front, FakeDirectory]:
     directory = FakeDirectory()
     directory.stuck = asyncio.Event()
     settings = replace(front().settings, **changes)
-    return Front(settings, directory, FakeUpstream(), RecordedMetrics()), directory
+    return Front(settings, directory, FakeUpstream(), RecordedMetrics(), SystemClock()), directory
 
 
 USER = {"userName": "a@b.c", "emails": [{"value": "a@b.c"}]}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from relay.clock import SystemClock
 from relay.errors import NotKnown, Refused, Unavailable
 from relay.front.front import Front
 from relay.front.server import serve_front
@@ -84,6 +85,7 @@ class FakeDirectory:
         patient: bool,
         strict: bool,
         most_members: int,
+        arrived: float,
     ) -> Accepted:
         self.entered.set()
         if self.stuck is not None:
@@ -326,6 +328,6 @@ async def running(**changes: Any) -> AsyncIterator[Site]:
     """A front on a free port, with settings changed as asked."""
     settings = FrontSettings(connections=CONNECTIONS, address=Address("127.0.0.1", 0), drain_s=1.0)
     directory, upstream, metrics = FakeDirectory(), FakeUpstream(), RecordedMetrics()
-    front = Front(replace(settings, **changes), directory, upstream, metrics)
+    front = Front(replace(settings, **changes), directory, upstream, metrics, SystemClock())
     async with serve_front(front) as listening, aiohttp.ClientSession() as session:
         yield Site(listening.port, session, directory, upstream, metrics, listening.guard, front)

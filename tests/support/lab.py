@@ -183,7 +183,9 @@ class Lab:
             return claim
         return await self.finish(claim, await self.send(claim.request, str(claim.attempt)))
 
-    async def finish(self, claim: Claim, outcome: Answered | MaybeSent) -> Sending:
+    async def finish(
+        self, claim: Claim, outcome: Answered | MaybeSent, *, slot_at: float | None = None
+    ) -> Sending:
         """Settle a claim with what came back, as the dispatcher does."""
         verdict = judge(Sent.of(claim.request), outcome)
         sending = Sending(
@@ -200,7 +202,7 @@ class Lab:
             unit=0.5,
             writes=claim.purpose is Purpose.WRITE,
         )
-        now = Circumstances(charge, 0.5, TIMEOUT_S, hold)
+        now = Circumstances(charge, 0.5, TIMEOUT_S, hold, slot_at)
         if verdict.outcome is Outcome.MISSING:
             now = replace(now, hold=None)
         await self.store.settle(claim, verdict, now)
