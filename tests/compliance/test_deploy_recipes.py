@@ -232,6 +232,49 @@ def test_the_sidecar_is_the_same_container_beside_one_replica(documents):
         assert beside[key] == alone[key]
 
 
+@pytest.mark.parametrize("name", ["statefulset", "sidecar"])
+def test_the_user_of_the_image_may_read_the_secret_and_write_to_the_disk(documents, name):
+    pod = documents(f"kubernetes/{name}.yaml")[0]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    user = container["securityContext"].get("runAsUser", pod["securityContext"].get("runAsUser"))
+    [secret] = [one["secret"] for one in pod["volumes"] if "secret" in one]
+
+    assert (user, pod["securityContext"]["fsGroup"]) == (NOBODY, NOBODY)
+    # No wider than the group: the relay would warn of a token that is open to everyone.
+    assert secret["defaultMode"] == 0o440
+
+
+def test_the_sidecar_s_disk_is_there(documents):
+    pod = documents("kubernetes/sidecar.yaml")[0]["spec"]["template"]["spec"]
+    wanted = {
+        one["persistentVolumeClaim"]["claimName"]
+        for one in pod["volumes"]
+        if "persistentVolumeClaim" in one
+    }
+
+    assert wanted == {documents("kubernetes/sidecar-volume.yaml")[0]["metadata"]["name"]}
+
+
+def test_the_guide_wraps_the_alert_rules_into_what_the_operator_takes(tools, tmp_path):
+    page = (ROOT / "docs" / "how-to" / "kubernetes.md").read_text()
+    [pipe] = re.findall(r"^\{ printf .*?apply -f -$", page, re.DOTALL | re.MULTILINE)
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f"#!/bin/sh\ncat > {tmp_path}/applied.yaml\n")
+    kubectl.chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-ec", pipe], cwd=ROOT, env=environ, check=True)
+
+    def read(path):
+        with path.open() as file:
+            done = subprocess.run(
+                [tools / "python", "-c", TO_JSON], stdin=file, capture_output=True, check=True
+            )
+        return json.loads(done.stdout)[0]
+
+    applied, rules = read(tmp_path / "applied.yaml"), read(ROOT / "config/prometheus/alerts.yml")
+    assert (applied["kind"], applied["spec"]) == ("PrometheusRule", rules)
+
+
 def test_every_file_that_compose_mounts_is_there(documents):
     compose = documents("compose.yml")[0]
     for service in compose["services"].values():
