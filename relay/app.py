@@ -21,7 +21,6 @@ import structlog
 
 from relay import __version__
 from relay.clock import SystemClock, system_rng
-from relay.comparing import Comparing
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
 from relay.delivery.identity import Identity
@@ -31,20 +30,16 @@ from relay.delivery.rebuilder import Rebuilder, bound_to
 from relay.delivery.reconciler import Reconciler
 from relay.delivery.sender import Sender
 from relay.draining import Draining
+from relay.front.auth import TokenTable
 from relay.front.front import Front
 from relay.front.server import Listening, serve_front
 from relay.opening import opened
+from relay.operating import Seen, operated
 from relay.ops import systemd
-from relay.ops.control import serve_control
-from relay.ops.health import Probes, serve_health
 from relay.ops.watchdog import keep_watch
-from relay.orders import Orders
-from relay.oversize import Oversize
 from relay.pace import Pacer
-from relay.rebuilding import Rebuilding
 from relay.reporting import Reporter
 from relay.retention import Retention
-from relay.site.ordering import LinkOrders
 from relay.supervision import Parts, delivering
 from relay.telemetry import events
 from relay.telemetry.log import configure
@@ -131,10 +126,11 @@ async def running(
         failed = asyncio.Event()
         await stack.enter_async_context(delivering(parts, failed, site))
         draining = await Draining.of(store)
-        metrics_port = await _ops(settings, parts, site, draining, stack)
+        faced = front_settings(settings)
+        tokens = TokenTable(faced.connections)
+        metrics_port = await operated(settings, parts, Seen(site, draining, tokens), stack)
         upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
-        how = front_settings(settings)
-        front = Front(how, store.directory, upstream, metrics.front, parts.clock)
+        front = Front(faced, store.directory, upstream, metrics.front, parts.clock, tokens)
         listening = await stack.enter_async_context(serve_front(front, inherited))
         yield Running(listening, metrics_port, store, metrics, parts, site, failed)
 
@@ -203,32 +199,6 @@ def _reconciler(
         clock=SystemClock(),
         settings=reconcile_settings(settings),
     )
-
-
-async def _ops(
-    settings: Settings,
-    parts: Parts,
-    site: SiteWatch | None,
-    draining: Draining,
-    stack: AsyncExitStack,
-) -> int:
-    parts.reporter.site, parts.reporter.draining = site, draining
-    orders = Orders(settings, parts.store, parts.keeper, parts.clock)
-    rebuilding = Rebuilding(parts.store, parts.rebuilder)
-    comparing = Comparing(parts.store, parts.reconciler, parts.clock)
-    routes = parts.reporter.routes() | orders.routes() | comparing.routes()
-    routes |= rebuilding.routes() | draining.routes() | Oversize(parts.store, site).routes()
-    if site is not None:
-        routes |= LinkOrders(site.linking).routes()
-    await stack.enter_async_context(serve_control(settings.control_socket, routes))
-    if settings.metrics.address is None:
-        return 0
-
-    def ready() -> str | None:
-        return "the disk is nearly full" if parts.store.directory.full else None
-
-    probes = Probes(parts.alive, ready, parts.metrics.exposition)
-    return await stack.enter_async_context(serve_health(settings.metrics.address, probes))
 
 
 def run(settings: Settings) -> int:

@@ -42,6 +42,18 @@ class NotKnown(Refused):
         self.ids = ids
 
 
+class NotOwned(Refused):
+    """A connection with `scope = "own"` writes to what is another's, or nobody's: 403.
+
+    Attributes:
+        resource: the store's key of what it wrote to.
+    """
+
+    def __init__(self, detail: str, resource: int) -> None:
+        super().__init__(403, detail)
+        self.resource = resource
+
+
 class ParkedBefore(Refused):
     """The IdP repeats what TFE refused: it hears TFE's own status and words, once.
 

@@ -59,7 +59,7 @@ class Orders:
 
     async def _pause(self, arguments: JsonObject, actor: str) -> Json:
         """Send nothing until `resume`; accepting goes on."""
-        await self._keeper.raise_hold(HoldName.OPERATOR, f"{actor}: {_why(arguments)}")
+        await self._keeper.raise_hold(HoldName.OPERATOR, f"{actor}: {why_of(arguments)}")
         return {"hold": HoldName.OPERATOR.value}
 
     async def _resume(self, arguments: JsonObject, actor: str) -> Json:
@@ -76,7 +76,7 @@ class Orders:
             await self._decide_restored(arguments.get("keep"), actor)
         if name == HoldName.FOREIGN:
             await self._store.note(TARGET_NOTE, self._settings.target.url)
-        await self._keeper.lift(HoldName(str(name)), f"{actor}: {_why(arguments)}")
+        await self._keeper.lift(HoldName(str(name)), f"{actor}: {why_of(arguments)}")
         return {"lifted": str(name)}
 
     async def _decide_restored(self, keep: Json, actor: str) -> None:
@@ -157,14 +157,14 @@ class Orders:
 
     async def _approve(self, arguments: JsonObject, actor: str) -> Json:
         """Let held effects go."""
-        selection, why = _selection(arguments), _why(arguments)
+        selection, why = _selection(arguments), why_of(arguments)
         return self._decided(
             "approved", await self._store.desk.approve(selection, actor, why), actor
         )
 
     async def _reject(self, arguments: JsonObject, actor: str) -> Json:
         """Undo held effects; TFE keeps what it has."""
-        selection, why = _selection(arguments), _why(arguments)
+        selection, why = _selection(arguments), why_of(arguments)
         return self._decided(
             "rejected", await self._store.desk.reject(selection, actor, why), actor
         )
@@ -178,7 +178,7 @@ class Orders:
 
     async def _retry(self, arguments: JsonObject, actor: str) -> Json:
         """Try parked changes again, and waiting ones at once."""
-        why = _why(arguments)
+        why = why_of(arguments)
         done: list[Json] = []
         refused: list[Json] = []
         for change in await self._chosen(arguments):
@@ -190,7 +190,7 @@ class Orders:
 
     async def _drop(self, arguments: JsonObject, actor: str) -> Json:
         """End changes for good; what they wrote and TFE has not taken is undone."""
-        why = _why(arguments)
+        why = why_of(arguments)
         done: list[Json] = []
         refused: list[Json] = []
         for change in await self._chosen(arguments):
@@ -264,7 +264,7 @@ def _what(key: Any, member: Any, kind: str) -> str:
     }[Key(key)]
 
 
-def _why(arguments: JsonObject) -> str:
+def why_of(arguments: JsonObject) -> str:
     """The reason an order must have.
 
     Raises:

@@ -204,4 +204,5 @@ def _connection(connection: ConnectionSettings) -> Connection:
         tuple(hashes),
         AnswerMode(connection.answer),
         connection.declare_password,
+        own=connection.scope == "own",
     )

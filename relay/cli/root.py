@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "changes": ("relay.cli.changes", "What became of accepted writes."),
     "check": ("relay.cli.check", "Examine configuration, files, target and disk."),
     "completion": ("relay.cli.completion", "Make a shell complete commands and options."),
+    "connections": ("relay.cli.connections", "Connections, and whose users and groups are."),
     "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
     "docs": ("relay.cli.docs", "Print a generated page."),
     "drain": ("relay.cli.drain", "Take no more writes and deliver what is there."),

@@ -39,10 +39,15 @@ def _digest(token: str) -> bytes:
 
 
 class TokenTable:
-    """The live tokens' hashes."""
+    """The live tokens' hashes.
+
+    Attributes:
+        connections: whose they are, in the configuration's order.
+    """
 
     def __init__(self, connections: Iterable[Connection]) -> None:
         self._hashes: tuple[tuple[bytes, Connection], ...] = ()
+        self.connections: tuple[Connection, ...] = ()
         self.replace(connections)
 
     def replace(self, connections: Iterable[Connection]) -> None:
@@ -51,11 +56,13 @@ class TokenTable:
         Raises:
             ValueError: a hash is not `sha256:` and 64 hex digits.
         """
+        taken = tuple(connections)
         self._hashes = tuple(
             (_hash_bytes(text), connection)
-            for connection in connections
+            for connection in taken
             for text in connection.token_hashes
         )
+        self.connections = taken
 
     def identify(self, header: str | None) -> Connection | None:
         """The connection whose token the `Authorization` header carries, or None."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from relay.errors import Refused, Unavailable
+from relay.errors import NotOwned, Refused, Unavailable
 from relay.front.answers import Answer, not_allowed, of_outage, of_refusal, refused, slow_down
 from relay.front.asked import Asked
 from relay.front.auth import FailureLimiter, TokenTable
@@ -51,6 +51,7 @@ class Front:
         upstream: the side that talks to TFE.
         metrics: what is counted.
         clock: when a request came.
+        tokens: the live tokens; those of `settings` unless given.
 
     Attributes:
         tokens: the live tokens; `replace` takes others without restart.
@@ -63,12 +64,13 @@ class Front:
         upstream: Upstream,
         metrics: FrontMetrics,
         clock: Clock,
+        tokens: TokenTable | None = None,
     ) -> None:
         completer = Completer(directory, upstream)
         self.settings = settings
         self.metrics = metrics
         self._clock = clock
-        self.tokens = TokenTable(settings.connections)
+        self.tokens = tokens or TokenTable(settings.connections)
         self._failures = FailureLimiter(settings.failures_a_minute)
         self._origins = Origins(
             settings.trusted_proxies, settings.allow, trusts_unix=settings.trusts_unix
@@ -258,6 +260,8 @@ class Front:
 
 
 def _reason_of(refusal: Refused) -> Refusal | None:
+    if isinstance(refusal, NotOwned):
+        return Refusal.SCOPE
     if refusal.scim_type == "invalidSyntax":
         return Refusal.SYNTAX
     return _REASONS.get(refusal.status)

@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     BUSY = "busy"
     GATE = "gate"
     ADDRESS = "address"
+    SCOPE = "scope"
 
 
 class Directory(Protocol):
@@ -56,6 +57,7 @@ class Directory(Protocol):
         strict: bool,
         most_members: int,
         arrived: float,
+        own: bool,
     ) -> Awaitable[Accepted]:
         """Put a write on disk and into the directory.
 
@@ -68,9 +70,10 @@ class Directory(Protocol):
                 whatever is not settled yet.
             most_members: the answer shows a roster of at most so many members.
             arrived: wall time of the request's head.
+            own: the connection may change only what it created or was given.
 
         Raises:
-            Refused: it can never succeed (400, 404, 409, 413).
+            Refused: it can never succeed (400, 403, 404, 409, 413).
         """
         ...
 

@@ -36,12 +36,14 @@ class Connection:
         token_hashes: `sha256:` and 64 hex digits each; all of them are live (S2).
         answer: whose word it is given.
         declare_password: `/Schemas` has a `password` for it, which goes nowhere.
+        own: it may change only what it created or was given (`scope = "own"`).
     """
 
     name: str
     token_hashes: tuple[str, ...]
     answer: AnswerMode = AnswerMode.DIRECTORY
     declare_password: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

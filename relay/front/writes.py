@@ -103,6 +103,7 @@ class Writes:
             strict=_strict(asked),
             most_members=_most_members(asked, write),
             arrived=asked.arrived,
+            own=asked.connection.own,
         )
 
     async def _wait(self, change: int) -> Settlement | None:

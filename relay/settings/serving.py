@@ -3,11 +3,11 @@
 Annotations are read at run time by pydantic, hence no `from __future__ import annotations`.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
-from relay.settings.absent import not_built
+from relay.rules.ownership import RESERVED
 from relay.settings.base import Section, contradiction, key
 from relay.settings.kinds import (
     Duration,
@@ -116,12 +116,21 @@ class Connection(Section):
         "`directory`: accepted writes are answered from the directory when TFE is slow. "
         "`strict`: success is said only once TFE said so, otherwise 503 with `Retry-After`.",
     )
-    scope: Annotated[Literal["all", "own"], not_built("own")] = key(
-        "all", "`all`: may change every resource. `own` is not built yet and refused."
+    scope: Literal["all", "own"] = key(
+        "all",
+        "`all`: may change every user and group. `own`: only those it created, or was given by"
+        " `scim-relay connections transfer`; for several identity providers on one TFE.",
     )
     declare_password: bool = key(
         False, "`/Schemas` declares `password` (canaille needs it); it is dropped all the same."
     )
+
+    @model_validator(mode="after")
+    def _is_not_named_like_ours(self) -> Self:
+        if self.name in RESERVED:
+            problem = "a word of the relay's own; name it after the identity provider"
+            raise contradiction(("name", problem))
+        return self
 
     @model_validator(mode="after")
     def _has_one_token(self) -> Self:

@@ -17,6 +17,7 @@ from relay.store import (
     incoming,
     naming,
     nesting,
+    owning,
     part_upkeep,
     parts,
     removing,
@@ -43,6 +44,7 @@ def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
 
     Raises:
         Refused: it can never succeed (400, 404, 409, 413); nothing changed.
+        NotOwned: the resource is not this connection's to change (403).
         NotKnown: an id it names is not in the directory (404, or ask TFE during the import).
         Unavailable: too much is pending, or the disk is full.
     """
@@ -50,6 +52,7 @@ def accept(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     if request.write.verb is Verb.CREATE:
         return creating.create(tx, request, rules)
     before = _existing(tx, request)
+    owning.refuse_strangers(request, before)
     if request.write.verb is Verb.DELETE:
         return _delete(tx, request, before, rules)
     return _update(tx, request, before, rules)
@@ -126,7 +129,7 @@ def _update_fields(
     old = resource.desired
     new = shadows.project(write.kind, new_shadow, old, rules.missing_address)
     if new.name.casefold() != resource.name_key:
-        naming.refuse_taken_name(tx, write.kind, new.name, resource.id, rules.profile)
+        naming.refuse_taken_name(tx, write.kind, new.name, resource.id, rules.profile, request)
     written = differing(old, new) | writing.asserted(tx, write, resource, new)
     writing.refuse_known_refusal(tx, resource, written, new)
     change = incoming.insert_change(

@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING
 from relay.errors import ParkedBefore
 from relay.rules import shadow as shadows
 from relay.rules.effects import Key
+from relay.rules.ownership import NOBODY
 from relay.rules.types import Field, Fields, JsonObject, Kind, Write
-from relay.store import effects, incoming, naming, nesting, parts, rosters, rows, seating, writing
+from relay.store import (
+    effects,
+    incoming,
+    naming,
+    nesting,
+    owning,
+    parts,
+    rosters,
+    rows,
+    seating,
+    writing,
+)
 from relay.store.reading import resource_view
 from relay.store.records import Accepted
 from relay.store.transaction import Transaction, from_json, to_json
@@ -31,11 +43,11 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     fields = shadows.project(write.kind, shadow, None, rules.missing_address)
     digest = incoming.digest_of(write)
     holder = rows.live_by_name(tx, write.kind, fields.name)
-    twin = None if holder is None else _unanswered_twin(tx, holder, digest)
+    twin = None if holder is None else _unanswered_twin(tx, holder, digest, request)
     if twin is not None:
         return _repeat(tx, *twin, request)
-    naming.refuse_held_name(tx, write.kind, fields.name, holder, rules.profile)
-    parked = _parked(tx, write.kind, fields)
+    naming.refuse_held_name(tx, write.kind, fields.name, holder, rules.profile, request)
+    parked = _parked(tx, write.kind, fields, request)
     if parked is not None:
         _refuse_once(tx, parked, digest)
     # Groups above one that TFE refused to create held on to whom it stood for.
@@ -43,7 +55,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
     if parked is None:
         row = incoming.insert_resource(tx, write.kind, request.connection, fields, shadow)
     else:
-        row = _revive(tx, parked, fields, shadow)
+        row = _revive(tx, parked, fields, shadow, request.connection)
     asked = _asked(tx, row, write, rules, revived=parked is not None)
     members = nesting.own(tx, row, asked)
     seated = _seated(tx, row, members.wanted, rules)
@@ -79,14 +91,18 @@ def _seated(tx: Transaction, row: int, wanted: dict[int, bool], rules: AcceptRul
 
 
 def _unanswered_twin(
-    tx: Transaction, holder: ResourceRow, digest: str
+    tx: Transaction, holder: ResourceRow, digest: str, request: Accepting
 ) -> tuple[ResourceRow, int, bool] | None:
-    """The holder of the name, if this very POST created it and its answer may be lost (A1)."""
+    """The holder of the name, if this very POST created it and its answer may be lost (A1).
+
+    The same words of another connection are another's creation: nobody repeats what it never said.
+    """
     first = tx.one(
-        "SELECT id, answered, answered_by FROM change WHERE id = ? AND digest = ?",
-        (holder.last_change, digest),
+        "SELECT id, answered, answered_by FROM change WHERE id = ? AND digest = ?"
+        " AND connection = ?",
+        (holder.last_change, digest, request.connection),
     )
-    if first is None or first[1]:
+    if first is None or first[1] or not request.may_change(holder):
         return None
     return holder, first[0], first[2] is None
 
@@ -100,12 +116,22 @@ def _repeat(
     return Accepted(change, view, repeat=True, wait=waiting or request.strict)
 
 
-def _parked(tx: Transaction, kind: Kind, fields: Fields) -> ResourceRow | None:
+def _parked(tx: Transaction, kind: Kind, fields: Fields, request: Accepting) -> ResourceRow | None:
+    """The parked creation whose place a POST takes; for `scope = "own"` none that is another's.
+
+    Its id and its memberships are the other's, and an `externalId` means something to its own
+    client only (RFC 7643 section 3.1).
+    """
+    mine = f" AND state = 'parked' AND (?4 IS NULL OR {owning.OWNER} IN (?4, '{NOBODY}')))"
     row = tx.value(
-        "SELECT ifnull((SELECT id FROM resource WHERE kind = ?1 AND name_key = ?2"
-        " AND state = 'parked'), (SELECT id FROM resource WHERE kind = ?1 AND external_id = ?3"
-        " AND state = 'parked'))",
-        (kind.value, fields.name.casefold(), fields.external_id),
+        f"SELECT ifnull((SELECT id FROM resource WHERE kind = ?1 AND name_key = ?2{mine},"
+        f" (SELECT id FROM resource WHERE kind = ?1 AND external_id = ?3{mine})",
+        (
+            kind.value,
+            fields.name.casefold(),
+            fields.external_id,
+            request.connection if request.own else None,
+        ),
     )
     return None if row is None else rows.by_row(tx, row)
 
@@ -133,14 +159,17 @@ def why_parked(tx: Transaction, resource: ResourceRow) -> str:
     return f"Terraform Enterprise refused to create this {resource.kind}{said}; POST it again"
 
 
-def _revive(tx: Transaction, parked: ResourceRow, fields: Fields, shadow: JsonObject) -> int:
-    """Let a new POST take a parked creation's place under its id (S5)."""
+def _revive(
+    tx: Transaction, parked: ResourceRow, fields: Fields, shadow: JsonObject, connection: str
+) -> int:
+    """Let a new POST take a parked creation's place under its id (S5); it is the POST's now."""
     tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (parked.id,))
     tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0 AND part = 0", (parked.id,))
     tx.run("DELETE FROM nest WHERE parent = ?", (parked.id,))
     tx.run(
-        "UPDATE resource SET size = ?, state = 'live', shadow = ?, modified = ? WHERE id = ?",
-        (len(seating.placed(tx, parked.id)), to_json(shadow), tx.now, parked.id),
+        "UPDATE resource SET size = ?, state = 'live', shadow = ?, modified = ?, given_to = ?"
+        " WHERE id = ?",
+        (len(seating.placed(tx, parked.id)), to_json(shadow), tx.now, connection, parked.id),
     )
     for field in Field:
         rows.set_desired(tx, parked.id, field, getattr(fields, field))

@@ -10,6 +10,7 @@ from relay.store import (
     backing_up,
     drifting,
     dropping,
+    giving,
     part_upkeep,
     releasing,
     retrying,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from relay.rules.types import JsonObject
     from relay.store.drifting import Drift
     from relay.store.executor import Reader, Writer
+    from relay.store.giving import Estate, Given
     from relay.store.opening import StoreSettings
     from relay.store.releasing import Held, Selection
     from relay.store.status import PartOf
@@ -76,6 +78,28 @@ class Desk:
         found: list[Held] = []
         while batch := await self._writer.submit(lambda tx: decide(tx, meant, actor, reason)):
             found += batch
+        return found
+
+    async def owned(self) -> dict[str, dict[str, int]]:
+        """How many users and groups each connection owns."""
+        return await self._reader.submit(giving.owned)
+
+    async def transfer(self, estate: Estate, actor: str, reason: str) -> Sequence[Given]:
+        """Give users and groups to another connection, batch by batch.
+
+        After a crash what is left is the old owner's still, and is given by the same order.
+
+        Raises:
+            Refused: somebody who is named is not there, or not the owner's.
+        """
+        only = await self._writer.submit(lambda tx: giving.named(tx, estate))
+        found: list[Given] = []
+        after = 0
+        while batch := await self._writer.submit(
+            lambda tx: giving.give(tx, estate, only, after, (actor, reason))  # noqa: B023
+        ):
+            found += batch
+            after = batch[-1].row
         return found
 
     async def drifts(self) -> Sequence[Drift]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from relay.errors import ParkedBefore, Refused, Unavailable
-from relay.store import accepting, answering, parking, reading
+from relay.errors import NotOwned, ParkedBefore, Refused, Unavailable
+from relay.store import accepting, answering, owning, parking, reading
 from relay.store.incoming import Accepting, AcceptRules
 
 if TYPE_CHECKING:
@@ -65,30 +65,40 @@ class Directory:
         strict: bool = False,
         most_members: int = 0,
         arrived: float | None = None,
+        own: bool = False,
     ) -> Accepted:
         """Take a write in: on disk when this returns.
 
         Raises:
             Refused: it can never succeed; nothing changed.
+            NotOwned: it is not the connection's to change; that is in the audit log.
             Unavailable: the relay cannot take it now.
         """
         if self.full:
             raise Unavailable("the relay's disk is nearly full", retry_after_s=60)
         if self._writer.waiting > MAX_WAITING:
             raise Unavailable("too many writes are waiting for the disk", retry_after_s=10)
-        request = Accepting(connection, write, resource_id, patient, strict, most_members, arrived)
+        request = Accepting(
+            connection, write, resource_id, patient, strict, most_members, arrived, own
+        )
         future = self._writer.submit(lambda tx: accepting.accept(tx, request, self._rules))
         try:
             accepted = await asyncio.shield(future)
         except asyncio.CancelledError:
             future.add_done_callback(self._abandoned)
             raise
+        except NotOwned as error:
+            await self._writer.submit(owning.refused(request, error.resource))
+            raise
         except ParkedBefore as error:
-            resource, key = error.resource, error.key
-            self._writer.submit_lazily(lambda tx: parking.mark_told(tx, resource, key))
+            self._tell(error.resource, error.key)
             raise
         self._work.set()
         return accepted
+
+    def _tell(self, resource: int, key: int) -> None:
+        """The IdP is about to hear of what TFE refused: once."""
+        self._writer.submit_lazily(lambda tx: parking.mark_told(tx, resource, key))
 
     def _abandoned(self, future: asyncio.Future[Accepted]) -> None:
         """The client went while its write was being committed: it is kept, nobody waits (A2)."""

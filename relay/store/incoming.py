@@ -58,6 +58,7 @@ class Accepting:
         strict: the client is never told success TFE has not given, so it waits in any case.
         most_members: the answer carries a roster of at most so many, a longer one is left out.
         arrived: wall time of the request's head; None where nobody noted it.
+        own: the connection may change only what it created or was given (`scope = "own"`).
     """
 
     connection: str
@@ -67,6 +68,11 @@ class Accepting:
     strict: bool = False
     most_members: int = 0
     arrived: float | None = None
+    own: bool = False
+
+    def may_change(self, resource: ResourceRow) -> bool:
+        """Whether this connection may write to a resource."""
+        return not self.own or resource.owner == self.connection
 
 
 def insert_change(

@@ -87,3 +87,13 @@ def undo(db: Database) -> None:
 def accept_s(db: Database) -> None:
     """Seconds from the head of a change's request until it was in the queue (store.finishing)."""
     db.execute("ALTER TABLE change ADD COLUMN accept_s REAL NOT NULL DEFAULT 0")
+
+
+@migrations(name="0007_given_to")
+def given_to(db: Database) -> None:
+    """The connection that an operator gave a resource to; null: it is its creator's.
+
+    A column beside `origin`, not a copy of it: what is there needs no rewriting, and what an
+    earlier release creates in this file has its owner as well (decision 11).
+    """
+    db.execute("ALTER TABLE resource ADD COLUMN given_to TEXT")

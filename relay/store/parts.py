@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from relay.errors import Refused
 from relay.rules.effects import Key
 from relay.rules.overflow import FIRST, near, part_name
+from relay.rules.ownership import NOBODY
 from relay.rules.types import Field, Fields, Kind, Verb, Write
 from relay.store import (
     effects,
@@ -196,7 +197,7 @@ def _adopt(
     Raises:
         Refused: 413, it is an IdP's, or another group's part.
     """
-    if not _is_nobodys(holder):
+    if not _is_free(holder, group):
         raise Refused(
             413,
             f"{group.name!r} has more members than Terraform Enterprise takes in a group, and the"
@@ -210,9 +211,10 @@ def _adopt(
     return holder.id
 
 
-def _is_nobodys(holder: ResourceRow) -> bool:
-    """Whether TFE had it and no IdP ever wrote it."""
-    return holder.part_of is None and holder.origin == "import" and not holder.last_change
+def _is_free(holder: ResourceRow, group: ResourceRow) -> bool:
+    """Whether TFE had it, no IdP ever wrote it, and it was not given to another's connection."""
+    unwritten = holder.part_of is None and holder.origin == "import" and not holder.last_change
+    return unwritten and holder.owner in (NOBODY, group.owner)
 
 
 def _next_number(tx: Transaction, group: ResourceRow, *, firm: bool) -> int:
@@ -225,6 +227,6 @@ def _next_number(tx: Transaction, group: ResourceRow, *, firm: bool) -> int:
         if number in taken:
             continue
         holder = rows.live_by_name(tx, Kind.GROUP, part_name(group.name, number)) if firm else None
-        if holder is None or _is_nobodys(holder):
+        if holder is None or _is_free(holder, group):
             return number
     raise AssertionError  # numbers do not end

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from relay.rules.ownership import owner_of
 from relay.rules.types import Field, Fields, Kind
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = (
     "id, kind, public_id, target_id, state, name, name_key, external_id, active, email, shadow, "
     "size, c_exists, c_name, c_external_id, c_active, c_email, c_size, c_at, c_active_at, "
-    "sent_name, created, modified, last_change, origin, part_of, part_no"
+    "sent_name, created, modified, last_change, origin, part_of, part_no, given_to"
 )
 
 LIVE: Final = "live"
@@ -53,11 +54,17 @@ class ResourceRow:
     origin: str
     part_of: int | None
     part_no: int | None
+    given_to: str | None
 
     @property
     def type(self) -> Kind:
         """User or Group."""
         return Kind(self.kind)
+
+    @property
+    def owner(self) -> str:
+        """The connection it belongs to, or `NOBODY`."""
+        return owner_of(self.origin, self.given_to)
 
     @property
     def wanted(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.front_fakes import STRICT_TOKEN, TOKEN, Site, running
 
-from relay.errors import Unavailable
+from relay.errors import NotOwned, Unavailable
 from relay.front.writes import PATCH_MEMBERS
 from relay.rules.types import Kind
 from relay.store.records import ChangeState, Settlement
@@ -65,6 +65,18 @@ async def test_the_log_names_what_is_not_kept_and_never_its_value(site: Site):
     accepted = [line for line in lines if line["event"] == events.CHANGE_ACCEPTED]
     assert [line["dropped"] for line in accepted] == [["schemas", "password", "shoeSize"]]
     assert "s3cret" not in repr(lines)
+
+
+async def test_a_write_on_another_s_is_403_counted_and_logged_with_the_connection(site: Site):
+    site.directory.failure = NotOwned("this User is another connection's", 7)
+    with capture_logs() as lines:
+        response, body = await site.send("DELETE", "/Users/u1")
+
+    assert (response.status, body["status"]) == (403, "403")
+    assert body["detail"] == "this User is another connection's"
+    assert site.metrics.refusals == ["scope"]
+    [told] = [line for line in lines if line["event"] == events.REQUEST_REFUSED]
+    assert (told["connection"], told["status"], told["reason"]) == ("okta", 403, "scope")
 
 
 async def test_a_duplicate_is_409_uniqueness(site: Site):

@@ -122,7 +122,10 @@ def test_what_is_wrong_is_said_with_its_key(written, addition, line):
         ("https://tfe", "https://user:pw@tfe", "target.url"),
         ('token_file = "/run/tfe"', "", "target.token_file"),
         (HASH, "canary-token", "connections[1].token_hash"),
-        ('"entra"', '"entra"\nscope = "own"', "connections[1].scope"),
+        ('"entra"', '"entra"\nscope = "some"', "connections[1].scope"),
+        ('"entra"', '"import"', "connections[1].name"),
+        ('"entra"', '"nobody"', "connections[1].name"),
+        ('"entra"', '"relay"', "connections[1].name"),
     ],
 )
 def test_a_wrong_value_is_never_repeated(written, old, new, key):

@@ -86,6 +86,7 @@ class FakeDirectory:
         strict: bool,
         most_members: int,
         arrived: float,
+        own: bool,
     ) -> Accepted:
         self.entered.set()
         if self.stuck is not None:

@@ -27,8 +27,17 @@ if TYPE_CHECKING:
     from relay.simulator.server import Simulator
 
 
-def write_config(sim: Simulator, folder: Path, port: int = 0, **sections: dict[str, Any]) -> Path:
-    """A configuration for this simulator; `sections` override or add keys, e.g. `answer={...}`."""
+def write_config(
+    sim: Simulator,
+    folder: Path,
+    port: int = 0,
+    connections: tuple[dict[str, Any], ...] = (),
+    **sections: dict[str, Any],
+) -> Path:
+    """A configuration for this simulator; `sections` override or add keys, e.g. `answer={...}`.
+
+    Without `connections` there is one, `idp`, which `connection={...}` adds keys to.
+    """
     token = folder / "tfe-token"
     if not token.exists():
         token.write_text(sim.token)
@@ -40,10 +49,10 @@ def write_config(sim: Simulator, folder: Path, port: int = 0, **sections: dict[s
     }
     for name, keys in sections.items():
         tables.setdefault(name, {}).update(keys)
-    connection = tables.pop("connection", {})
-    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-    connection = {"name": "idp", "token_hash": f"sha256:{digest}", **connection}
-    lines = ["[[connections]]", *_keys(connection)]
+    only = {"name": "idp", "token_hash": hash_of(TOKEN), **tables.pop("connection", {})}
+    lines = []
+    for connection in connections or (only,):
+        lines += ["[[connections]]", *_keys(connection)]
     for name, keys in tables.items():
         lines += [f"[{name}]", *_keys(keys)]
     path = folder / "relay.toml"
@@ -55,7 +64,11 @@ def _keys(keys: dict[str, Any]) -> list[str]:
     return [f"{key} = {orjson.dumps(value).decode()}" for key, value in keys.items()]
 
 
-def settings_for(sim: Simulator, folder: Path, **sections: dict[str, Any]) -> Settings:
+def hash_of(token: str) -> str:
+    return f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+def settings_for(sim: Simulator, folder: Path, **sections: Any) -> Settings:
     return load(write_config(sim, folder, **sections))
 
 
@@ -115,9 +128,7 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay_for(
-    sim: Simulator, folder: Path, **sections: dict[str, Any]
-) -> AsyncIterator[Relay]:
+async def relay_for(sim: Simulator, folder: Path, **sections: Any) -> AsyncIterator[Relay]:
     """A relay in this process, its import done."""
     settings = settings_for(sim, folder, **sections)
     async with (

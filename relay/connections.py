@@ -1,0 +1,110 @@
+"""What operators ask and order about connections: whose users and groups are, and giving them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from relay.errors import RelayError
+from relay.ops.errors import NotFound
+from relay.orders import SHOWN, why_of
+from relay.rules.ownership import NOBODY
+from relay.rules.types import Kind
+from relay.store.giving import Estate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from relay.front.settings import Connection
+    from relay.ops.control import Route
+    from relay.rules.types import Json, JsonObject
+    from relay.store import Store
+
+_CONDITIONS: Final = "--user, --group, --kind or --name"
+
+
+class ConnectionOrders:
+    """Answers `connections list` and `connections transfer`.
+
+    Args:
+        connections: those that are configured now.
+        store: whose everything is.
+    """
+
+    def __init__(self, connections: Callable[[], Sequence[Connection]], store: Store) -> None:
+        self._connections = connections
+        self._store = store
+
+    def routes(self) -> dict[str, Route]:
+        """What the control socket answers."""
+        return {"connections/list": self._list, "connections/transfer": self._transfer}
+
+    async def _list(self, _arguments: JsonObject, _actor: str) -> Json:
+        """The configured connections, then who else owns something."""
+        owned = await self._store.desk.owned()
+        rows: list[Json] = []
+        for one in self._connections():
+            mine = owned.pop(one.name, {})
+            scope = "own" if one.own else "all"
+            rows.append({"connection": one.name, "scope": scope, **_counts(mine)})
+        rows += [
+            {"connection": name, "scope": None, **_counts(counts)}
+            for name, counts in sorted(owned.items(), key=lambda one: (one[0] == NOBODY, one[0]))
+        ]
+        return rows
+
+    async def _transfer(self, arguments: JsonObject, actor: str) -> Json:
+        """Give users and groups of one owner to another."""
+        estate, reason = estate_of(arguments), why_of(arguments)
+        names = {one.name for one in self._connections()}
+        if estate.heir not in names | {NOBODY}:
+            known = ", ".join(sorted(names))
+            raise RelayError(
+                f"cannot give anything to {estate.heir!r}: no [[connections]] is called so;"
+                f" known are {known} and {NOBODY}"
+            )
+        given = await self._store.desk.transfer(estate, actor, reason)
+        if not given:
+            raise NotFound(
+                f"nothing that matches is {estate.owner}'s; see `scim-relay connections list`"
+            )
+        kinds = [one.kind for one in given]
+        return {
+            "transferred": len(given),
+            "from": estate.owner,
+            "to": estate.heir,
+            "users": kinds.count(Kind.USER.value),
+            "groups": kinds.count(Kind.GROUP.value),
+            "resources": [
+                {"kind": one.kind, "name": one.name, "id": one.id} for one in given[:SHOWN]
+            ],
+        }
+
+
+def _counts(counts: dict[str, int]) -> JsonObject:
+    return {"users": counts.get(Kind.USER.value, 0), "groups": counts.get(Kind.GROUP.value, 0)}
+
+
+def estate_of(arguments: JsonObject) -> Estate:
+    """What a transfer is about.
+
+    Raises:
+        RelayError: both ends are one, or no condition is given and `all` is not said.
+    """
+    kind, name = arguments.get("kind"), arguments.get("name")
+    estate = Estate(
+        owner=str(arguments.get("from")),
+        heir=str(arguments.get("to")),
+        kind=Kind(kind) if isinstance(kind, str) else None,
+        name=name if isinstance(name, str) and name else None,
+        users=_texts(arguments.get("users")),
+        groups=_texts(arguments.get("groups")),
+    )
+    if estate.owner == estate.heir:
+        raise RelayError(f"cannot give {estate.owner}'s to {estate.heir}: that is what it is")
+    if estate.whole and not arguments.get("all"):
+        raise RelayError(f"cannot give everything by accident: give {_CONDITIONS}, or --all")
+    return estate
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
