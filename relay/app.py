@@ -33,6 +33,7 @@ from relay.draining import Draining
 from relay.front.auth import TokenTable
 from relay.front.front import Front
 from relay.front.server import Listening, serve_front
+from relay.inbound import TokenUse
 from relay.opening import opened
 from relay.operating import Seen, operated
 from relay.ops import systemd
@@ -124,10 +125,13 @@ async def running(
         watched = site_watch(settings, store, parts.keeper, metrics.site)
         site = await stack.enter_async_context(watched)
         failed = asyncio.Event()
-        await stack.enter_async_context(delivering(parts, failed, site))
-        draining = await Draining.of(store)
         faced = front_settings(settings)
         tokens = TokenTable(faced.connections)
+        use = TokenUse(tokens, store, metrics.front, parts.clock)
+        await use.load()
+        stack.push_async_callback(use.keep)
+        await stack.enter_async_context(delivering(parts, failed, use, site))
+        draining = await Draining.of(store)
         metrics_port = await operated(settings, parts, Seen(site, draining, tokens), stack)
         upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
         front = Front(faced, store.directory, upstream, metrics.front, parts.clock, tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import RelayError
+from relay.inbound import tokens_told
 from relay.ops.errors import NotFound
 from relay.orders import SHOWN, why_of
 from relay.rules.ownership import NOBODY
@@ -12,9 +13,8 @@ from relay.rules.types import Kind
 from relay.store.giving import Estate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from relay.front.settings import Connection
+    from relay.clock import Clock
+    from relay.front.auth import TokenTable
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
@@ -26,13 +26,15 @@ class ConnectionOrders:
     """Answers `connections list` and `connections transfer`.
 
     Args:
-        connections: those that are configured now.
+        tokens: the connections that are configured now, and their tokens.
         store: whose everything is.
+        clock: time.
     """
 
-    def __init__(self, connections: Callable[[], Sequence[Connection]], store: Store) -> None:
-        self._connections = connections
+    def __init__(self, tokens: TokenTable, store: Store, clock: Clock) -> None:
+        self._tokens = tokens
         self._store = store
+        self._clock = clock
 
     def routes(self) -> dict[str, Route]:
         """What the control socket answers."""
@@ -41,13 +43,15 @@ class ConnectionOrders:
     async def _list(self, _arguments: JsonObject, _actor: str) -> Json:
         """The configured connections, then who else owns something."""
         owned = await self._store.desk.owned()
+        tokens = tokens_told(self._tokens, self._clock.wall())
         rows: list[Json] = []
-        for one in self._connections():
-            mine = owned.pop(one.name, {})
+        for one in self._tokens.connections:
+            counts = _counts(owned.pop(one.name, {}))
+            its: list[Json] = [row for row in tokens if row["connection"] == one.name]
             scope = "own" if one.own else "all"
-            rows.append({"connection": one.name, "scope": scope, **_counts(mine)})
+            rows.append({"connection": one.name, "scope": scope, **counts, "tokens": its})
         rows += [
-            {"connection": name, "scope": None, **_counts(counts)}
+            {"connection": name, "scope": None, **_counts(counts), "tokens": []}
             for name, counts in sorted(owned.items(), key=lambda one: (one[0] == NOBODY, one[0]))
         ]
         return rows
@@ -55,7 +59,7 @@ class ConnectionOrders:
     async def _transfer(self, arguments: JsonObject, actor: str) -> Json:
         """Give users and groups of one owner to another."""
         estate, reason = estate_of(arguments), why_of(arguments)
-        names = {one.name for one in self._connections()}
+        names = {one.name for one in self._tokens.connections}
         if estate.heir not in names | {NOBODY}:
             known = ", ".join(sorted(names))
             raise RelayError(

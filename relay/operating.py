@@ -43,6 +43,7 @@ class Seen:
 async def operated(settings: Settings, parts: Parts, seen: Seen, stack: AsyncExitStack) -> int:
     """Serve operators for as long as `stack` is open; the health server's port, 0 without one."""
     parts.reporter.site, parts.reporter.draining = seen.site, seen.draining
+    parts.reporter.tokens = seen.tokens
     await stack.enter_async_context(
         serve_control(settings.control_socket, _routes(settings, parts, seen))
     )
@@ -61,7 +62,7 @@ def _routes(settings: Settings, parts: Parts, seen: Seen) -> dict[str, Route]:
     orders = Orders(settings, store, parts.keeper, parts.clock)
     rebuilding = Rebuilding(store, parts.rebuilder)
     comparing = Comparing(store, parts.reconciler, parts.clock)
-    connections = ConnectionOrders(lambda: seen.tokens.connections, store)
+    connections = ConnectionOrders(seen.tokens, store, parts.clock)
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     routes |= rebuilding.routes() | seen.draining.routes() | connections.routes()
     routes |= Oversize(store, seen.site).routes()

@@ -7,6 +7,7 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from relay.inbound import tokens_told
 from relay.ops.errors import NotFound
 from relay.orders import filter_of
 from relay.site.telling import told, users_told
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
     from relay.draining import Draining
+    from relay.front.auth import TokenTable
     from relay.ops.control import Route
     from relay.pace import Pacer
     from relay.rules.types import Json, JsonObject
@@ -57,6 +59,8 @@ class Reporter:
         """Tells whether writes are taken."""
         self.site: SiteWatch | None = None
         """Tells of TFE's own side; None without its admin API."""
+        self.tokens: TokenTable | None = None
+        """The identity providers' tokens."""
 
     async def run(self) -> None:
         """Set the gauges every two seconds, until cancelled."""
@@ -126,8 +130,14 @@ class Reporter:
             "drift": dict[str, "Json"]((await self._store.comparison.sweep()).found),
             "draining": None if self.draining is None else self.draining.reason,
             "disk_full": self._store.directory.full,
+            "inbound_tokens": self._tokens(),
             "site": None if self.site is None else told(self.site, self._clock.wall()),
         }
+
+    def _tokens(self) -> list[Json]:
+        if self.tokens is None:
+            return []
+        return list(tokens_told(self.tokens, self._clock.wall()))
 
     async def _shape(self, _arguments: JsonObject, _actor: str) -> Json:
         """What waits, by kind, cause and age."""

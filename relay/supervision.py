@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relay.delivery.keeper import Keeper
     from relay.delivery.rebuilder import Rebuilder
     from relay.delivery.reconciler import Reconciler
+    from relay.inbound import TokenUse
     from relay.pace import Pacer
     from relay.reporting import Reporter
     from relay.retention import Retention
@@ -65,7 +66,7 @@ class Parts:
 
 @asynccontextmanager
 async def delivering(
-    parts: Parts, failed: asyncio.Event, site: SiteWatch | None = None
+    parts: Parts, failed: asyncio.Event, use: TokenUse, site: SiteWatch | None = None
 ) -> AsyncIterator[None]:
     """Delivery's loops, under one group: the death of one is the death of all."""
     raised: BaseException | None = None
@@ -77,6 +78,7 @@ async def delivering(
         "disk": _watch_disk(parts),
         "reporter": parts.reporter.run(),
         "retention": parts.retention.run(),
+        "tokens": use.run(),
     }
     if site is not None:
         works["site"] = site.run()

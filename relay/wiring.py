@@ -18,6 +18,7 @@ from relay.probe.kept import measured
 from relay.rules.contract import PROFILES, TargetProfile
 from relay.rules.guard import GuardPolicy, Loss
 from relay.settings.kinds import UNIX
+from relay.settings.tokens import InboundToken
 from relay.site.examining import reading
 from relay.site.linking import Linking
 from relay.site.links import Wanted
@@ -198,10 +199,10 @@ def _connection(connection: ConnectionSettings) -> Connection:
             raise SettingsError(
                 [f"connections.token_file: cannot read {connection.token_file}: {error}"]
             ) from error
-        hashes = ("sha256:" + hashlib.sha256(token.encode()).hexdigest(),)
+        hashes = (InboundToken("sha256:" + hashlib.sha256(token.encode()).hexdigest()),)
     return Connection(
         connection.name,
-        tuple(hashes),
+        hashes,
         AnswerMode(connection.answer),
         connection.declare_password,
         own=connection.scope == "own",

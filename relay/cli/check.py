@@ -46,6 +46,7 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     findings = [doctor.Finding(doctor.Level.OK, "configuration", "every key is known and agrees")]
     findings += [*doctor.examine_files(settings), *doctor.examine_disk(path)]
     findings += doctor.examine_guard(settings)
+    findings += doctor.examine_tokens(settings, SystemClock().wall())
     try:
         refuse_network_filesystem(path)
         findings.append(doctor.Finding(doctor.Level.OK, "filesystem", "local"))

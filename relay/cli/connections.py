@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LISTED: Final = ("connection", "scope", "users", "groups")
+_TOKENS: Final = ("connection", "token", "last_used", "ends", "days_left")
 _GIVEN: Final = ("kind", "name", "id")
 
 
@@ -28,7 +29,7 @@ def connections() -> None:
 @socket_option
 @json_option
 def list_(config: Path | None, socket: str | None, as_json: bool) -> None:
-    """List connections, and how many users and groups each owns.
+    """List connections, how many users and groups each owns, and its tokens.
 
     A line without a scope is of a connection that is configured no more, or of `nobody`: what
     Terraform Enterprise had before the relay, and no connection was given.
@@ -36,8 +37,11 @@ def list_(config: Path | None, socket: str | None, as_json: bool) -> None:
     answer = ask_daemon(config, socket, "connections/list", {})
     if as_json or not isinstance(answer, list):
         show_json(answer)
-    else:
-        show_table([row for row in answer if isinstance(row, dict)], _LISTED)
+        return
+    rows = [row for row in answer if isinstance(row, dict)]
+    show_table(rows, _LISTED)
+    click.echo()
+    show_table([token for row in rows for token in rows_of(row, "tokens")], _TOKENS)
 
 
 @connections.command()

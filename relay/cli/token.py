@@ -17,6 +17,7 @@ from relay.cli.asking import ask_daemon, show_fields, socket_option
 from relay.cli.config import config_option
 from relay.cli.exits import Exit
 from relay.cli.holding import reason_option
+from relay.errors import RelayError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,15 +37,32 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--label", default="", help="A name to show beside it; it is not stored.")
-def new(label: str) -> None:
+@click.option("--label", default="", help="Its name in `status`; part of what is printed.")
+@click.option("--expires", default="", help="From when it is refused, e.g. 2027-06-30 (UTC).")
+def new(label: str, expires: str) -> None:
     """Print a new token, once, and its hash for the configuration."""
     fresh = secrets.token_urlsafe(_BITS // 8)
-    if label:
-        click.echo(f"label = {label}")
+    line = hash_of(fresh)
+    line += f" label={label}" if label else ""
+    line += f" expires={expires}" if expires else ""
+    _refuse_unreadable(line)
     click.echo(f"token = {fresh}")
-    click.echo(f"token_hash = {hash_of(fresh)}")
+    click.echo(f"token_hash = {line}")
     click.echo("Give the token to the identity provider now: it is shown only once.", err=True)
+
+
+def _refuse_unreadable(line: str) -> None:
+    """What the configuration would not take is not printed.
+
+    Raises:
+        RelayError: the label or the end is no such thing.
+    """
+    from relay.settings.tokens import parse_token
+
+    try:
+        parse_token(line)
+    except ValueError as error:
+        raise RelayError(f"cannot make it: {error}") from None
 
 
 @token.command()

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from relay.front.settings import Connection
+    from relay.settings.tokens import InboundToken
 
 HASH_PREFIX = "sha256:"
 _WINDOW_S = 60.0
@@ -38,42 +40,67 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
+@dataclass(slots=True)
+class LiveToken:
+    """One token that may be presented.
+
+    Attributes:
+        connection: whose it is.
+        known: its label and its end.
+        digest: of the token.
+        last_used: when somebody was let in with it, seconds since the epoch, or None.
+    """
+
+    connection: Connection
+    known: InboundToken
+    digest: bytes
+    last_used: float | None = None
+
+    def ended(self, now: float) -> bool:
+        """Whether it is taken no more."""
+        return self.known.ends is not None and self.known.ends <= now
+
+
 class TokenTable:
-    """The live tokens' hashes.
+    """The tokens that may be presented, by their hashes.
 
     Attributes:
         connections: whose they are, in the configuration's order.
+        tokens: all of them.
     """
 
     def __init__(self, connections: Iterable[Connection]) -> None:
-        self._hashes: tuple[tuple[bytes, Connection], ...] = ()
+        self.tokens: tuple[LiveToken, ...] = ()
         self.connections: tuple[Connection, ...] = ()
         self.replace(connections)
 
     def replace(self, connections: Iterable[Connection]) -> None:
-        """Take other tokens from now on (rotation without restart).
+        """Take other tokens from now on (rotation without restart); last uses stay known.
 
         Raises:
             ValueError: a hash is not `sha256:` and 64 hex digits.
         """
         taken = tuple(connections)
-        self._hashes = tuple(
-            (_hash_bytes(text), connection)
+        used = {one.digest: one.last_used for one in self.tokens}
+        fresh = [
+            LiveToken(connection, known, _hash_bytes(known.hash))
             for connection in taken
-            for text in connection.token_hashes
-        )
-        self.connections = taken
+            for known in connection.tokens
+        ]
+        for one in fresh:
+            one.last_used = used.get(one.digest)
+        self.tokens, self.connections = tuple(fresh), taken
 
-    def identify(self, header: str | None) -> Connection | None:
-        """The connection whose token the `Authorization` header carries, or None."""
+    def find(self, header: str | None) -> LiveToken | None:
+        """The token that the `Authorization` header carries, ended or not, or None."""
         token = presented_token(header)
         if token is None:
             return None
         digest = _digest(token)
         found = None
-        for known, connection in self._hashes:
-            if hmac.compare_digest(digest, known):  # no early exit: every hash is compared
-                found = connection
+        for known in self.tokens:
+            if hmac.compare_digest(digest, known.digest):  # no early exit: every hash is compared
+                found = known
         return found
 
 

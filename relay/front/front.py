@@ -14,7 +14,7 @@ import structlog
 from relay.errors import NotOwned, Refused, Unavailable
 from relay.front.answers import Answer, not_allowed, of_outage, of_refusal, refused, slow_down
 from relay.front.asked import Asked
-from relay.front.auth import FailureLimiter, TokenTable
+from relay.front.auth import FailureLimiter, LiveToken, TokenTable
 from relay.front.body import BodyReader
 from relay.front.documents import Documents
 from relay.front.guard import FrontProtocol
@@ -25,6 +25,7 @@ from relay.front.queries import from_url
 from relay.front.reads import Reads
 from relay.front.routes import METHODS, PROVISIONING, Endpoint, Route, resolve
 from relay.front.writes import Writes
+from relay.settings.tokens import told
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -90,10 +91,11 @@ class Front:
         protocol.began()
         try:
             route = resolve(request.rel_url.raw_path, self.settings.base_path)
-            connection = self.tokens.identify(request.headers.get("Authorization"))
+            token = self.tokens.find(request.headers.get("Authorization"))
+            connection = self._let_in(token)
             if connection is not None:
                 protocol.identified()
-            answer = await self._answer_safely(request, connection, route)
+            answer = await self._answer_safely(request, connection, route, token)
             response = answer.response()
             if connection is None or not request.content.is_eof():
                 response.force_close()
@@ -104,6 +106,14 @@ class Front:
             protocol.ended()
         self._observe(route.label(request.method), connection, answer, began_s)
         return response
+
+    def _let_in(self, token: LiveToken | None) -> Connection | None:
+        """Whose token it is, if it is taken still."""
+        now = self._clock.wall()
+        if token is None or token.ended(now):
+            return None
+        token.last_used = now
+        return token.connection
 
     def _observe(
         self, label: str, connection: Connection | None, answer: Answer, began_s: float
@@ -141,11 +151,15 @@ class Front:
         return transport.get_write_buffer_size() == 0
 
     async def _answer_safely(
-        self, request: web.BaseRequest, connection: Connection | None, route: Route
+        self,
+        request: web.BaseRequest,
+        connection: Connection | None,
+        route: Route,
+        token: LiveToken | None,
     ) -> Answer:
         client = self._origins.client_of(request)
         if connection is None or not self._origins.admits(client):
-            return self._nobody(request, client, route)
+            return self._nobody(request, client, route, token)
         try:
             return await self._answer(request, connection, route)
         except Refused as refusal:
@@ -174,7 +188,13 @@ class Front:
         async with asyncio.timeout(deadline_s):
             return await self._dispatch(asked)
 
-    def _nobody(self, request: web.BaseRequest, client: IpAddress | None, route: Route) -> Answer:
+    def _nobody(
+        self,
+        request: web.BaseRequest,
+        client: IpAddress | None,
+        route: Route,
+        token: LiveToken | None,
+    ) -> Answer:
         """403 to a strange address, whatever its token; 401, or 429 to one that guesses.
 
         The last is not logged line by line.
@@ -187,6 +207,9 @@ class Front:
         if wait_s:
             self.metrics.refused(Refusal.TOKEN_RATE)
             return slow_down(wait_s)
+        if token is not None and token.known.ends is not None:
+            self._turned_away(request, token.connection, route, 401, Refusal.TOKEN_ENDED)
+            return refused(401, f"this token ended ({told(token.known.ends)}); give another one")
         self._turned_away(request, None, route, 401, Refusal.TOKEN)
         return refused(401, "the request carries no token that is known here")
 

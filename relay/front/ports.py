@@ -29,6 +29,7 @@ class Refusal(StrEnum):
 
     TOKEN = "token"  # noqa: S105 - a label
     TOKEN_RATE = "token_rate"  # noqa: S105 - a label
+    TOKEN_ENDED = "token_ended"  # noqa: S105 - a label
     SIZE = "size"
     SLOW = "slow"
     SYNTAX = "syntax"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.settings.kinds import Network
+    from relay.settings.tokens import InboundToken
 
 
 class AnswerMode(StrEnum):
@@ -33,14 +34,14 @@ class Connection:
 
     Attributes:
         name: its name in metrics, logs and the audit trail.
-        token_hashes: `sha256:` and 64 hex digits each; all of them are live (S2).
+        tokens: the hash of each, with its label and its end; all of them are live (S2).
         answer: whose word it is given.
         declare_password: `/Schemas` has a `password` for it, which goes nowhere.
         own: it may change only what it created or was given (`scope = "own"`).
     """
 
     name: str
-    token_hashes: tuple[str, ...]
+    tokens: tuple[InboundToken, ...]
     answer: AnswerMode = AnswerMode.DIRECTORY
     declare_password: bool = False
     own: bool = False

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from relay.settings.tokens import told
 from relay.target.way import first_hop, way_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _LITTLE_SPACE_BYTES: Final = 1_000_000_000
 _NO_SPACE_BYTES: Final = 100_000_000
 _SKEW_S: Final = 30.0
 _TIMEOUT_S: Final = 10.0
+SOON_S: Final = 14 * 86_400.0
+"""A token's end is told from here on; the alert begins at the same time."""
 _NAMED_BY: Final = {"target": "target.url", "proxy": "HTTPS_PROXY"}
 # The WAL-reset bug (libraries P3): fixed in these releases, and in all after the first.
 _WAL_RESET_FIXED: Final = (3, 51, 3)
@@ -231,6 +234,24 @@ def _skew(date: str | None, clock: Clock) -> Finding:
 
 def _of_tls(error: Exception) -> bool:
     return isinstance(error, ssl.SSLError | aiohttp.ClientSSLError)
+
+
+def examine_tokens(settings: Settings, now: float) -> list[Finding]:
+    """Tokens of identity providers that end soon, or are refused already."""
+    found = []
+    for connection in settings.connections:
+        for token in connection.token_hash:
+            what = f"connections.{connection.name}.token_hash"
+            if token.ends is None or token.ends - now > SOON_S:
+                continue
+            name = f"the token {token.label}" if token.label else "a token"
+            ends = "is refused since" if token.ends <= now else "ends"
+            cure = (
+                "put another one beside it, then take this one out (docs/how-to/rotate-tokens.md)"
+            )
+            detail = f"{name} {ends} {told(token.ends)}; {cure}"
+            found.append(Finding(Level.WARN, what, detail))
+    return found
 
 
 def examine_guard(settings: Settings) -> list[Finding]:

@@ -22,7 +22,6 @@ from relay.rules.guard import Budget
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE_UNITS: Final = {"B": 1, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _NUMBER_AND_UNIT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)")
-_TOKEN_HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_PORT: Final = 65_535
 CREDENTIAL: Final = "credential:"
 UNIX: Final = "unix"
@@ -203,21 +202,6 @@ def parse_public_url(value: object) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def parse_hashes(value: object) -> tuple[str, ...]:
-    """One `sha256:...` or a list of them: several tokens may be live during a rotation."""
-    hashes = (value,) if isinstance(value, str) else value
-    if hashes == ("",):
-        return ()
-    if not isinstance(hashes, list | tuple):
-        raise ValueError("not a hash; write what `scim-relay token new` prints")  # noqa: TRY004
-    for each in hashes:
-        if not isinstance(each, str) or not _TOKEN_HASH.fullmatch(each):
-            raise ValueError(
-                "not sha256: and 64 hexadecimal digits; write what `scim-relay token new` prints"
-            )
-    return tuple(hashes)
-
-
 def parse_mode(value: object) -> int:
     """`"0660"`: permissions of a file, in octal."""
     if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
@@ -271,7 +255,6 @@ OptionalPath = Annotated[Path | None, BeforeValidator(parse_optional_path)]
 BaseUrl = Annotated[str, BeforeValidator(parse_url)]
 OptionalUrl = Annotated[str, BeforeValidator(parse_optional_url)]
 PublicUrl = Annotated[str, BeforeValidator(parse_public_url)]
-TokenHashes = Annotated[tuple[str, ...], BeforeValidator(parse_hashes)]
 FileMode = Annotated[int, BeforeValidator(parse_mode)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(parse_networks)]
 Proxies = Annotated[tuple[Network | str, ...], BeforeValidator(parse_proxies)]

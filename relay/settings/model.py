@@ -21,7 +21,7 @@ from relay.settings.kinds import (
     OptionalPath,
     OptionalSecret,
 )
-from relay.settings.serving import Connection, Listen
+from relay.settings.serving import Connection, Listen, clashes
 from relay.settings.site import AdminApi, TeamLinks
 
 _TFE = "https://tfe.example.com"
@@ -263,11 +263,9 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        names = [connection.name for connection in self.connections]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            problem = f"{', '.join(twice)} stands there twice; every connection has its own name"
-            raise contradiction(("connections", problem))
+    def _connections_differ(self) -> Self:
+        if problems := list(clashes(self.connections)):
+            raise contradiction(*problems)
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 Annotations are read at run time by pydantic, hence no `from __future__ import annotations`.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -18,8 +19,8 @@ from relay.settings.kinds import (
     Proxies,
     PublicUrl,
     Size,
-    TokenHashes,
 )
+from relay.settings.tokens import TokenHashes
 
 
 class Listen(Section):
@@ -105,7 +106,9 @@ class Connection(Section):
     )
     token_hash: TokenHashes = key(
         "",
-        "What `scim-relay token new` prints: one hash or a list, all of them live.",
+        "What `scim-relay token new` prints: one hash or a list, all of them live. Behind a hash"
+        " may stand `label=NAME`, which `status` shows, and `expires=2027-06-30`, from when (UTC)"
+        " it is refused.",
         "sha256:0000000000000000000000000000000000000000000000000000000000000000",
     )
     token_file: OptionalPath = key(
@@ -138,3 +141,23 @@ class Connection(Section):
             problem = "give either token_hash or token_file; `scim-relay token new` makes both"
             raise contradiction(("token_hash", f"no token, or two sources of it; {problem}"))
         return self
+
+
+def clashes(connections: Sequence[Connection]) -> Iterator[tuple[str, str]]:
+    """What is the same in two connections, or twice in one: names, tokens, labels."""
+    names = [one.name for one in connections]
+    if again := _twice(names):
+        problem = f"{', '.join(again)} stands there twice; every connection has its own name"
+        yield "connections", problem
+    if _twice([one.hash for connection in connections for one in connection.token_hash]):
+        yield "connections", "a token_hash stands there twice; it tells whose a request is"
+    for connection in connections:
+        if again := _twice([one.label for one in connection.token_hash if one.label]):
+            problem = (
+                f"{', '.join(again)} labels two tokens of {connection.name}; give each its own"
+            )
+            yield "connections", problem
+
+
+def _twice(words: Sequence[str]) -> list[str]:
+    return sorted({word for word in words if words.count(word) > 1})

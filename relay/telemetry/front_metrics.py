@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,17 @@ class FrontMetrics:
             ["reason"],
             registry=registry,
         )
+
+        self._ends = Gauge(
+            f"{prefix}_inbound_token_seconds_left",
+            "Seconds until the next token of an identity provider ends; +Inf if none does.",
+            registry=registry,
+        )
+        self._ends.set(math.inf)
+
+    def token_ends(self, left_s: float) -> None:
+        """The next token ends in so many seconds; infinite if none does."""
+        self._ends.set(left_s)
 
     def observe(self, route: str, status: int, source: str, seconds: float) -> None:
         """One answer; `route` is a template such as `PATCH /Groups/{id}`, never a path."""

@@ -89,6 +89,7 @@ def test_every_metric_is_shown_or_is_only_about_the_relay_itself():
     assert set(LABELS) - shown == {
         "scim_relay_build_info",
         "scim_relay_history_pruned_total",
+        "scim_relay_inbound_token_seconds_left",
         "scim_relay_scim_token_seconds_left",
         "scim_relay_store_batch_size",
     }

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support.front_fakes import CONNECTIONS, TOKEN, Site, running, token_hash
+from support.front_fakes import CONNECTIONS, TOKEN, Site, known, running
 
 from relay.front.settings import Connection
 from relay.rules.types import Kind
@@ -255,7 +255,7 @@ async def test_a_host_that_is_none_is_not_quoted(site: Site):
 
 
 async def test_a_password_is_declared_to_the_connection_that_cannot_do_without_and_to_no_other():
-    canaille = Connection("canaille", (token_hash("c-token"),), declare_password=True)
+    canaille = Connection("canaille", (known("c-token"),), declare_password=True)
     async with running(connections=(*CONNECTIONS, canaille)) as site:
         answers = [
             await site.send("GET", f"/Schemas/{USER_SCHEMA}", token=token)

@@ -7,9 +7,11 @@ import pytest
 
 from relay.errors import SettingsError
 from relay.settings import Address, Budget, Secret, load
+from relay.settings.tokens import InboundToken
 
 HASH = "sha256:" + "0" * 64
 CONNECTION = f'[[connections]]\nname = "entra"\ntoken_hash = "{HASH}"\n'
+LABELLED = [f"{HASH.replace('0', digit)} label=a" for digit in "12"]
 TARGET = '[target]\nurl = "https://tfe.example.com/scim/v2"\ntoken_file = "/run/tfe"\n'
 MINIMAL = CONNECTION + TARGET
 
@@ -46,7 +48,7 @@ def test_a_minimal_file_gets_every_default(written):
     assert settings.target.timeout == timedelta(seconds=60)
     assert settings.target.rate == 10
     assert settings.guard.max_removals == Budget(share=0.1)
-    assert settings.connections[0].token_hash == (HASH,)
+    assert settings.connections[0].token_hash == (InboundToken(HASH),)
     assert settings.control_socket == Path("/var/lib/scim-relay/control.sock")
 
 
@@ -104,8 +106,10 @@ def test_every_problem_is_named_at_once(written):
         ("[listen]\naddress = 'unix:x'\n", "listen.address: a unix socket needs an absolute"),
         ("[guard]\nmax_removals = '101%'\n", "guard.max_removals: neither a number nor a perc"),
         ("[log]\nlevel = 'loud'\n", "log.level: input should be"),
-        (CONNECTION, "connections: entra stands there twice"),
+        (CONNECTION.replace("0", "1"), "connections: entra stands there twice"),
         ("[[connections]]\nname = 'x'\n", "connections[2].token_hash: no token, or two sources"),
+        (CONNECTION.replace("entra", "okta"), "connections: a token_hash stands there twice"),
+        (f"[[connections]]\nname = 'x'\ntoken_hash = {LABELLED}\n", "connections: a labels two"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(written, addition, line):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.front_fakes import CONNECTIONS, STRICT_TOKEN, TOKEN, Site, running, token_hash
+from structlog.testing import capture_logs
+from support.front_fakes import CONNECTIONS, STRICT_TOKEN, TOKEN, Site, known, running, token_hash
 
 from relay.front.auth import FailureLimiter, TokenTable, presented_token
 from relay.front.settings import Connection
+from relay.settings.tokens import InboundToken
+from relay.telemetry import events
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -47,35 +50,35 @@ def test_a_token_is_read_with_or_without_the_word_bearer(header, token):
     ],
 )
 def test_whatever_is_not_exactly_a_live_token_is_nobody(header):
-    assert TokenTable(CONNECTIONS).identify(header) is None
+    assert TokenTable(CONNECTIONS).find(header) is None
 
 
 def test_an_empty_token_is_nobody_even_if_its_hash_were_configured():
-    table = TokenTable([Connection("careless", (token_hash(""),))])
+    table = TokenTable([Connection("careless", (known(""),))])
 
-    assert table.identify("Bearer ") is None
-    assert table.identify("") is None
+    assert table.find("Bearer ") is None
+    assert table.find("") is None
 
 
 def test_several_tokens_of_a_connection_are_live_at_once():
     table = TokenTable(CONNECTIONS)
 
-    assert table.identify("Bearer an-older-token") is CONNECTIONS[0]
-    assert table.identify(f"Bearer {TOKEN}") is CONNECTIONS[0]
-    assert table.identify(STRICT_TOKEN) is CONNECTIONS[1]
+    assert table.find("Bearer an-older-token").connection is CONNECTIONS[0]
+    assert table.find(f"Bearer {TOKEN}").connection is CONNECTIONS[0]
+    assert table.find(STRICT_TOKEN).connection is CONNECTIONS[1]
 
 
 def test_a_token_beyond_ascii_is_compared_by_its_bytes():
-    table = TokenTable([Connection("x", (token_hash("tést"),))])
+    table = TokenTable([Connection("x", (known("tést"),))])
     as_aiohttp_decodes = "tést".encode().decode("ascii", "surrogateescape")
 
-    assert table.identify(f"Bearer {as_aiohttp_decodes}") is not None
+    assert table.find(f"Bearer {as_aiohttp_decodes}") is not None
 
 
 @pytest.mark.parametrize("bad", ["", "sha256:", "sha256:abcd", "0" * 64, "sha256:" + "zz" * 32])
 def test_a_malformed_hash_is_refused_at_start(bad):
     with pytest.raises(ValueError, match=r"token hash|hexadecimal"):
-        TokenTable([Connection("x", (bad,))])
+        TokenTable([Connection("x", (InboundToken(bad),))])
 
 
 async def test_okta_s_non_token_is_answered_401_with_a_scim_error(site: Site):
@@ -132,7 +135,28 @@ def test_the_limiter_forgets_the_oldest_addresses_rather_than_grow():
 
 
 async def test_a_rotated_token_works_without_restart(site: Site):
-    site.front.tokens.replace([Connection("okta", (token_hash("next"),))])
+    site.front.tokens.replace([Connection("okta", (known("next"),))])
 
     assert (await site.send("GET", "/Users", token="next"))[0].status == 200
     assert (await site.send("GET", "/Users", token=TOKEN))[0].status == 401
+
+
+async def test_an_ended_token_is_refused_and_the_log_says_whose_it_was(site: Site):
+    site.front.tokens.replace([Connection("okta", (known("old", "okta-2023", ends=1e9),))])
+    with capture_logs() as lines:
+        response, body = await site.send("GET", "/Users", token="old")
+
+    assert (response.status, "2001-09-09" in body["detail"]) == (401, True)
+    assert site.metrics.refusals == ["token_ended"]
+    [told] = [line for line in lines if line["event"] == events.REQUEST_REFUSED]
+    assert (told["connection"], told["reason"]) == ("okta", "token_ended")
+    assert "old" not in repr(lines)
+
+
+async def test_the_last_use_of_a_token_is_known_and_stays_known_over_a_rotation(site: Site):
+    await site.send("GET", "/Users")
+    site.front.tokens.replace([Connection("okta", (known("next"), known(TOKEN)))])
+
+    first, second = site.front.tokens.tokens
+    assert first.last_used is None
+    assert second.last_used is not None

@@ -22,6 +22,7 @@ from relay.front.settings import AnswerMode, Connection, FrontSettings
 from relay.rules.shadow import apply
 from relay.rules.types import JsonObject, Kind, MemberOp, Verb, Write
 from relay.settings.kinds import Address
+from relay.settings.tokens import InboundToken
 from relay.store.records import (
     Accepted,
     ListQuery,
@@ -44,9 +45,13 @@ def token_hash(token: str) -> str:
     return f"sha256:{sha256(token.encode()).hexdigest()}"
 
 
+def known(token: str, label: str = "", ends: float | None = None) -> InboundToken:
+    return InboundToken(token_hash(token), label, ends)
+
+
 CONNECTIONS = (
-    Connection("okta", (token_hash("an-older-token"), token_hash(TOKEN))),
-    Connection("careful", (token_hash(STRICT_TOKEN),), AnswerMode.STRICT),
+    Connection("okta", (known("an-older-token"), known(TOKEN))),
+    Connection("careful", (known(STRICT_TOKEN),), AnswerMode.STRICT),
 )
 
 
