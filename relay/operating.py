@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from relay.comparing import Comparing
 from relay.connections import ConnectionOrders
+from relay.explaining import Explaining
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
 from relay.orders import Orders
@@ -66,4 +67,5 @@ def _routes(settings: Settings, parts: Parts, seen: Seen) -> dict[str, Route]:
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     routes |= rebuilding.routes() | seen.draining.routes() | connections.routes()
     routes |= Oversize(store, seen.site).routes()
+    routes |= Explaining(store, parts.keeper, parts.importer, seen.site).routes()
     return routes if seen.site is None else routes | LinkOrders(seen.site.linking).routes()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 
 from relay.errors import RelayError
 from relay.ops.errors import NotFound
-from relay.rules.effects import Key
+from relay.rules.conditions import HOLDS
 from relay.store.binding import TARGET_NOTE
+from relay.store.explaining import what
 from relay.store.holds import HoldName
 from relay.store.listing import ChangeFilter
 from relay.store.releasing import Selection
@@ -102,7 +103,8 @@ class Orders:
                     "hold": hold.name.value,
                     "age_s": self._age(hold.since),
                     "reason": hold.reason,
-                    "lifted_by": _LIFTED_BY[hold.name],
+                    "cause": HOLDS[hold.name.value].cause,
+                    "cure": HOLDS[hold.name.value].cure,
                 }
                 for hold in now.holds
             ],
@@ -112,7 +114,7 @@ class Orders:
                 {
                     "kind": one.kind,
                     "name": one.name,
-                    "what": _what(one.key, one.member, one.kind),
+                    "what": what(one.key, one.member, one.kind),
                     "revokes": one.revokes,
                 }
                 for one in await self._drifts(now.holds)
@@ -121,7 +123,7 @@ class Orders:
                 {
                     "kind": row["kind"],
                     "name": row["name"],
-                    "what": _what(row["key"], row["member"], str(row["kind"])),
+                    "what": _what(row),
                     "change": row["change"],
                     "connection": row["connection"],
                     "age_s": self._age(row["at"]),
@@ -145,7 +147,7 @@ class Orders:
                 "connection": one.connection,
                 "kind": one.kind,
                 "name": one.name,
-                "what": _what(one.key, one.member, one.kind),
+                "what": what(one.key, one.member, one.kind),
                 "held_by": one.why,
                 "age_s": self._age(one.at),
             }
@@ -228,16 +230,10 @@ class Orders:
 
 
 _BY_RESUME: Final = (HoldName.OPERATOR, HoldName.FOREIGN, HoldName.RESTORED)
-_LIFTED_BY: Final = {
-    HoldName.THROTTLED: "time",
-    HoldName.PAUSED: "Terraform Enterprise: resume SCIM provisioning there",
-    HoldName.TOKEN: "a new SCIM token in target.token_file",
-    HoldName.DOWN: "Terraform Enterprise answering again",
-    HoldName.FOREIGN: "`scim-relay rebuild`; `resume --hold foreign` if its ids are back",
-    HoldName.OPERATOR: "`scim-relay resume`",
-    HoldName.RESTORED: "`scim-relay resume --hold restored --keep target|directory`",
-    HoldName.GUARD: "`scim-relay holds approve` or `reject`",
-}
+
+
+def _what(row: JsonObject) -> str:
+    return what(cast("int", row["key"]), cast("str | None", row["member"]), str(row["kind"]))
 
 
 def filter_of(arguments: JsonObject, now: float) -> ChangeFilter:
@@ -249,19 +245,6 @@ def filter_of(arguments: JsonObject, now: float) -> ChangeFilter:
     }
     older = arguments.get("older_s")
     return ChangeFilter(**texts, before=now - older if isinstance(older, int | float) else None)
-
-
-def _what(key: Any, member: Any, kind: str) -> str:
-    """What an effect would do, in an operator's words."""
-    if key > 0:
-        return f"membership of {member}"
-    return {
-        Key.EXISTS: f"existence of the {kind.lower()}",
-        Key.ACTIVE: "active",
-        Key.NAME: "name",
-        Key.EXTERNAL_ID: "externalId",
-        Key.EMAIL: "address",
-    }[Key(key)]
 
 
 def why_of(arguments: JsonObject) -> str:

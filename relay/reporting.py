@@ -7,9 +7,11 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from relay.explaining import told_of
 from relay.inbound import tokens_told
 from relay.ops.errors import NotFound
 from relay.orders import filter_of
+from relay.rules.conditions import HOLDS, advice
 from relay.site.telling import told, users_told
 from relay.store.holds import HoldName
 from relay.telemetry.metrics import Snapshot as Gauges
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from relay.site.watch import SiteWatch
     from relay.store import Store
     from relay.store.holds import Hold
-    from relay.store.status import Snapshot
+    from relay.store.status import Refused, Snapshot
     from relay.telemetry.metrics import Metrics
 
 EVERY_S: Final = 2.0
@@ -123,7 +125,8 @@ class Reporter:
                 {"group": one.group, "part": one.name, "members": one.members}
                 for one in await self._store.desk.parts()
             ],
-            "holds": [self._hold(hold) for hold in now.holds],
+            "holds": [self._hold(hold) for hold in self._standing(now)],
+            "refused": [_refused(one) for one in census.refused],
             "rate": round(self._pacer.rate, 2),
             "rate_configured": self._settings.target.rate,
             "import": "complete" if self._importer.complete else f"{self._progress():.0%}",
@@ -159,6 +162,12 @@ class Reporter:
         step = await self.site.rotate(f"{actor}: {arguments.get('reason')}")
         return {"new": step.new, "description": step.description, "deleted": step.old}
 
+    def _standing(self, now: Snapshot) -> list[Hold]:
+        """All holds: a result raises one at once, and its row comes with the result's commit."""
+        written = {hold.name for hold in now.holds}
+        unwritten = [hold for hold in self._keeper.standing if hold.name not in written]
+        return [*unwritten, *now.holds]
+
     def _hold(self, hold: Hold) -> JsonObject:
         """A hold as an operator sees it; `next_look_s` is None if only an operator ends it."""
         next_look_s = self._keeper.next_look_s(hold.name)
@@ -169,6 +178,8 @@ class Reporter:
             "until_s": None if hold.until is None else -self._ago(hold.until),
             "next_look_s": None if next_look_s is None else round(next_look_s, 3),
             "reason": hold.reason,
+            "cause": HOLDS[hold.name.value].cause,
+            "cure": HOLDS[hold.name.value].cure,
         }
 
     def _ago(self, at: float) -> float:
@@ -191,7 +202,21 @@ class Reporter:
         row = await self._store.change(number) if isinstance(number, int) else None
         if row is None:
             raise NotFound(f"no change has the number {number}")
-        return self._row(row)
+        return self._row(row) | await told_of(self._store, self._keeper, row)
+
+
+def _refused(one: Refused) -> JsonObject:
+    """What TFE refused for one reason: how much of it, what it means and what to do."""
+    told = advice(one.status, one.kind)
+    return {
+        "what": one.what,
+        "kind": one.kind,
+        "status": one.status,
+        "count": one.count,
+        "condition": told.condition.value,
+        "cause": told.cause,
+        "cure": told.cure,
+    }
 
 
 def _moment(at: float) -> str:

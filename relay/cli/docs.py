@@ -35,6 +35,7 @@ def pages() -> dict[str, Callable[[], str]]:
 
     return {
         "config/relay.toml": of_settings.sample,
+        "docs/how-to/troubleshoot.md": troubleshoot,
         "docs/reference/settings.md": of_settings.reference,
         "docs/man/scim-relay.1": manual,
         "docs/reference/commands.md": commands,
@@ -72,6 +73,13 @@ def metrics() -> str:
         rows.append(f"| `{name}` | {kind} | {shown} | {meaning} |")
     about = "Served on `metrics.address` as `/metrics`. No label names a user, group or tenant."
     return _page("Metrics", about, rows)
+
+
+def troubleshoot() -> str:
+    """The page that leads from a symptom to its cause and the next step."""
+    from relay.cli.troubleshoot_page import page
+
+    return "\n".join(page(_GENERATED)) + "\n"
 
 
 def commands() -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from relay.rules.types import Json, JsonObject
 
-_HOLDS: Final = ("hold", "age_s", "reason", "lifted_by")
+_HOLDS: Final = ("hold", "age_s", "reason", "cause", "cure")
 _HELD: Final = ("change", "connection", "kind", "name", "what", "held_by", "age_s")
 _DRIFT: Final = ("kind", "name", "what", "revokes")
 _DIFFERS: Final = ("kind", "name", "what", "connection", "rejected_by", "reason", "age_s")

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "demo": ("relay.cli.demo", "Relay, stand-in and a scripted IdP, live in one process."),
     "docs": ("relay.cli.docs", "Print a generated page."),
     "drain": ("relay.cli.drain", "Take no more writes and deliver what is there."),
+    "explain": ("relay.cli.explain", "Why a user or group is not in TFE as it should be."),
     "groups": ("relay.cli.groups", "Groups that are larger than Terraform Enterprise takes."),
     "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
     "holds": ("relay.cli.holds", "What waits for an operator, and the decision on it."),

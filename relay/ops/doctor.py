@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from relay.rules.conditions import advice
 from relay.settings.tokens import told
 from relay.target.way import first_hop, way_of
 
@@ -35,6 +36,8 @@ _SKEW_S: Final = 30.0
 _TIMEOUT_S: Final = 10.0
 SOON_S: Final = 14 * 86_400.0
 """A token's end is told from here on; the alert begins at the same time."""
+_PASSES: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+"""Answers to which the relay does the right thing: it holds everything, and waits."""
 _NAMED_BY: Final = {"target": "target.url", "proxy": "HTTPS_PROXY"}
 # The WAL-reset bug (libraries P3): fixed in these releases, and in all after the first.
 _WAL_RESET_FIXED: Final = (3, 51, 3)
@@ -197,27 +200,24 @@ async def _asked(settings: Settings, token: str, clock: Clock) -> list[Finding]:
 
 
 def _accepted(status: int) -> Finding:
-    match status:
-        case HTTPStatus.OK:
-            return Finding(Level.OK, "target token", "accepted")
-        case HTTPStatus.UNAUTHORIZED:
-            cure = "make a new SCIM token in TFE and write it to target.token_file"
-            return Finding(Level.FAIL, "target token", f"refused (401); {cure}")
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return Finding(Level.WARN, "target token", "TFE is throttling (429); ask again later")
-    return Finding(Level.FAIL, "target token", f"TFE answered {status}; check target.url")
+    if status == HTTPStatus.OK:
+        return Finding(Level.OK, "target token", "accepted")
+    return _answered("target token", status)
 
 
 def _open(status: int) -> Finding:
-    match status:
-        case HTTPStatus.OK:
-            return Finding(Level.OK, "target users", "readable: TFE takes SCIM requests")
-        case HTTPStatus.FORBIDDEN:
-            held = "SCIM is paused or disabled in TFE (403); the relay holds everything until"
-            return Finding(Level.WARN, "target users", f"{held} a site administrator resumes it")
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return Finding(Level.WARN, "target users", "TFE is throttling (429); ask again later")
-    return Finding(Level.FAIL, "target users", f"TFE answered {status}; look at TFE's logs")
+    if status == HTTPStatus.OK:
+        return Finding(Level.OK, "target users", "readable: TFE takes SCIM requests")
+    return _answered("target users", status)
+
+
+def _answered(what: str, status: int) -> Finding:
+    """What TFE's answer means, by the table of conditions; what passes by itself is a warning."""
+    if status == HTTPStatus.NOT_FOUND:
+        return Finding(Level.FAIL, what, "TFE answered 404: no SCIM there; check target.url")
+    level = Level.WARN if status in _PASSES else Level.FAIL
+    told = advice(status)
+    return Finding(level, what, f"{told.condition} ({status}): {told.cause}; {told.cure}")
 
 
 def _skew(date: str | None, clock: Clock) -> Finding:

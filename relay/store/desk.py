@@ -10,6 +10,7 @@ from relay.store import (
     backing_up,
     drifting,
     dropping,
+    explaining,
     giving,
     part_upkeep,
     releasing,
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.clock import Clock
-    from relay.rules.types import JsonObject
+    from relay.rules.facts import Facts
+    from relay.rules.types import JsonObject, Kind
     from relay.store.drifting import Drift
+    from relay.store.engine import Connection
     from relay.store.executor import Reader, Writer
     from relay.store.giving import Estate, Given
     from relay.store.opening import StoreSettings
@@ -117,6 +120,16 @@ class Desk:
         """What waits, by kind, cause and age (`relay.store.shape`)."""
         now = self._clock.wall()
         return await self._reader.submit(lambda connection: shape.shape(connection, now))
+
+    async def facts(self, kind: Kind, named: str) -> Facts | None:
+        """What explains the resource that an id or a name means; None: nobody knows it."""
+        now = self._clock.wall()
+
+        def read(connection: Connection) -> Facts | None:
+            row = explaining.find(connection, kind, named)
+            return None if row is None else explaining.facts(connection, row, now)
+
+        return await self._reader.submit(read)
 
     async def parts(self) -> list[PartOf]:
         """Every part of every group that is larger than TFE takes."""

@@ -133,11 +133,32 @@ class Census:
         users: live users.
         groups: live groups.
         lanes: lanes by state.
+        refused: what TFE refused and is parked or owed.
     """
 
     users: int
     groups: int
     lanes: dict[str, int]
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """So many parked changes, or owed revocations, that TFE refused alike."""
+
+    what: str
+    kind: str
+    status: int | None
+    count: int
+
+
+_REFUSED: Final = (
+    "SELECT 'parked', r.kind, c.status, count(*) FROM change c INDEXED BY change_parked"
+    " JOIN resource r ON r.id = c.resource WHERE c.state = 'parked' GROUP BY 2, 3"
+    " UNION ALL SELECT 'owed', r.kind, json_extract(e.reason, '$.status') AS status, count(*)"
+    " FROM effect e INDEXED BY effect_owed JOIN resource r ON r.id = e.resource"
+    " WHERE e.revokes = 1 AND e.state <> 'parked' AND e.refusals > 0 GROUP BY 2, 3"
+)
 
 
 def census(connection: Connection) -> Census:
@@ -149,4 +170,5 @@ def census(connection: Connection) -> Census:
         )
     )
     lanes = dict(connection.execute("SELECT state, count(*) FROM lane GROUP BY state"))
-    return Census(live.get("User", 0), live.get("Group", 0), lanes)
+    refused = tuple(Refused(*row) for row in connection.execute(_REFUSED))
+    return Census(live.get("User", 0), live.get("Group", 0), lanes, refused)
