@@ -58,7 +58,7 @@ NETWORK_FILESYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"}
 )
 FIELDS_OF_A_MOUNT: Final = 3
-"""Device, mount point, type: what is needed of a line of `/proc/mounts`."""
+"""Device, mount point, type: what is needed of a line of `/proc/self/mounts`."""
 
 CACHE_KIB: Final = 32 * 1024
 SMALL_CACHE_KIB: Final = 2 * 1024
@@ -122,7 +122,7 @@ def is_trouble(error: BaseException) -> bool:
 
 
 def filesystem_of(path: Path, mounts: str) -> str:
-    """The type of the filesystem that holds `path`, by the text of `/proc/mounts`."""
+    """The type of the filesystem that holds `path`, by the text of `/proc/self/mounts`."""
     best, found = "", "unknown"
     for line in mounts.splitlines():
         parts = line.split()
@@ -142,7 +142,7 @@ def refuse_network_filesystem(path: Path) -> None:
         StoreRefused: it is one, named.
     """
     try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
     kind = filesystem_of(path.parent.resolve(), mounts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from environments import node_programs, python_programs
+from image import replayed
 from support.relays import relay_for
 
 from relay.simulator import RateLimit, SimulatorSettings, simulator
@@ -76,3 +77,9 @@ def newman():
 @pytest.fixture(scope="session")
 def pytfe_python():
     return python_programs("pytfe") / "python"
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """What the image's first stage makes, by its own lines, in a prefix of this machine."""
+    return replayed(tmp_path_factory.mktemp("image"))

@@ -11,17 +11,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 from environments import python_programs
+from image import ROOT, STAGE, opened
 from support.idp import Idp, user
 from support.relays import until
 
 from relay.settings import load
 
 pytestmark = pytest.mark.compliance
-ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "config" / "kubernetes"
 OWN_KINDS = sorted(set(CLUSTER.glob("*.yaml")) - {CLUSTER / "servicemonitor.yaml"})
 TO_JSON = "import json,sys,yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)"
-STAGE = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1].splitlines()
 NOBODY = 10_001
 
 
@@ -42,47 +41,6 @@ def documents(tools):
         return json.loads(done.stdout)
 
     return read
-
-
-def copy(words, target_folder):
-    """A COPY line of the Dockerfile: a folder, or files into a folder."""
-    *names, target = words
-    for name in names:
-        copied = target_folder / (name if target == "./" else target)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, copied, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, copied)
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory):
-    """What the image's first stage makes, by its own lines, in a prefix of this machine."""
-    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
-    if python is None:
-        pytest.skip("no python3 that a user without rights may run")
-    folder = tmp_path_factory.mktemp("image")
-    opened(folder)
-    source, prefix = folder / "src", folder / "prefix"
-    source.mkdir()
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    for line in STAGE:
-        word, *rest = line.split()
-        if word == "COPY":
-            copy(rest, source)
-        elif word == "RUN":
-            command = " ".join(rest).replace("/opt/tfe-scim-relay", str(prefix))
-            command = re.sub(r"^python ", f"{python} ", command)
-            subprocess.run(["sh", "-ec", command], cwd=source, env=environ, check=True, timeout=400)
-    return prefix
-
-
-def opened(folder):
-    """Let another user pass through to this folder of a test."""
-    for one in (folder, *folder.parents):
-        if "pytest-" in str(one):
-            one.chmod(0o755)
 
 
 def test_hadolint_finds_nothing_in_the_dockerfile(tools):

@@ -1,6 +1,7 @@
 """The unit files: systemd accepts them, they leave little exposed, and what they run exists."""
 
 import configparser
+import json
 import re
 import shutil
 import subprocess
@@ -75,6 +76,23 @@ def test_the_exposure_is_at_most_one_and_a_half(unit):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert float(found[1]) <= 1.5
+
+
+@analyze
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda path: path.name)
+def test_what_is_left_open_is_named_in_a_comment_with_its_reason(unit):
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--json=short", "--no-pager", unit],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    comments = re.findall(r"^# (.+)", unit.read_text(), re.MULTILINE)
+    explained = " ".join(comment.split(": ")[0] for comment in comments if ": " in comment)
+    names = [one["name"] for one in json.loads(done.stdout) if one["exposure"]]
+    # Written "RestrictAddressFamilies=~AF_(INET|INET6)", or "RootDirectory=/RootImage=".
+    words = {word for name in names for word in re.findall(r"\w+=|(?<=~)\w+", name)}
+
+    assert words
+    assert {word for word in words if word not in explained} == set()
 
 
 @analyze
