@@ -41,6 +41,8 @@ from relay.ops.watchdog import keep_watch
 from relay.pace import Pacer
 from relay.reporting import Reporter
 from relay.retention import Retention
+from relay.site.announcing import Announcer
+from relay.site.expiry import ConfiguredEnd
 from relay.supervision import Parts, delivering
 from relay.telemetry import events
 from relay.telemetry.log import configure
@@ -122,7 +124,9 @@ async def running(
         store = await opened(settings, metrics, stack)
         client = await stack.enter_async_context(target_client(settings))
         parts = await _parts(settings, store, metrics, client)
-        watched = site_watch(settings, store, parts.keeper, metrics.site)
+        end = ConfiguredEnd(settings.target.token_expires)
+        announcer = Announcer(metrics.site, end)
+        watched = site_watch(settings, store, parts.keeper, announcer)
         site = await stack.enter_async_context(watched)
         failed = asyncio.Event()
         faced = front_settings(settings)
@@ -130,9 +134,14 @@ async def running(
         use = TokenUse(tokens, store, metrics.front, parts.clock)
         await use.load()
         stack.push_async_callback(use.keep)
-        await stack.enter_async_context(delivering(parts, failed, use, site))
+        more = {"tokens": use.run()}
+        if site is None:
+            more["token end"] = end.run(announcer, parts.clock)
+        else:
+            more |= {"site": site.run(), "links": site.linking.run()}
+        await stack.enter_async_context(delivering(parts, failed, more))
         draining = await Draining.of(store)
-        metrics_port = await operated(settings, parts, Seen(site, draining, tokens), stack)
+        metrics_port = await operated(settings, parts, Seen(site, end, draining, tokens), stack)
         upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
         front = Front(faced, store.directory, upstream, metrics.front, parts.clock, tokens)
         listening = await stack.enter_async_context(serve_front(front, inherited))

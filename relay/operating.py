@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from relay.front.auth import TokenTable
     from relay.ops.control import Route
     from relay.settings import Settings
+    from relay.site.expiry import ConfiguredEnd
     from relay.site.watch import SiteWatch
     from relay.supervision import Parts
 
@@ -32,11 +33,13 @@ class Seen:
 
     Attributes:
         site: watches TFE's own side, or None without its admin API.
+        end: of TFE's token, by the configuration.
         draining: whether writes are taken.
         tokens: the connections and their live tokens.
     """
 
     site: SiteWatch | None
+    end: ConfiguredEnd
     draining: Draining
     tokens: TokenTable
 
@@ -44,7 +47,7 @@ class Seen:
 async def operated(settings: Settings, parts: Parts, seen: Seen, stack: AsyncExitStack) -> int:
     """Serve operators for as long as `stack` is open; the health server's port, 0 without one."""
     parts.reporter.site, parts.reporter.draining = seen.site, seen.draining
-    parts.reporter.tokens = seen.tokens
+    parts.reporter.tokens, parts.reporter.end = seen.tokens, seen.end
     await stack.enter_async_context(
         serve_control(settings.control_socket, _routes(settings, parts, seen))
     )

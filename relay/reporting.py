@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from relay.pace import Pacer
     from relay.rules.types import Json, JsonObject
     from relay.settings import Settings
+    from relay.site.expiry import ConfiguredEnd
     from relay.site.watch import SiteWatch
     from relay.store import Store
     from relay.store.holds import Hold
@@ -63,6 +64,8 @@ class Reporter:
         """Tells of TFE's own side; None without its admin API."""
         self.tokens: TokenTable | None = None
         """The identity providers' tokens."""
+        self.end: ConfiguredEnd | None = None
+        """When TFE's token ends, by the configuration."""
 
     async def run(self) -> None:
         """Set the gauges every two seconds, until cancelled."""
@@ -134,6 +137,7 @@ class Reporter:
             "draining": None if self.draining is None else self.draining.reason,
             "disk_full": self._store.directory.full,
             "inbound_tokens": self._tokens(),
+            "target_token": self._target_token(),
             "site": None if self.site is None else told(self.site, self._clock.wall()),
         }
 
@@ -141,6 +145,12 @@ class Reporter:
         if self.tokens is None:
             return []
         return list(tokens_told(self.tokens, self._clock.wall()))
+
+    def _target_token(self) -> Json:
+        """The end that the configuration tells; None where the admin API tells it, or nobody."""
+        if self.end is None or (self.site is not None and self.site.seen.tokens is not None):
+            return None
+        return self.end.shown(self._clock.wall())
 
     async def _shape(self, _arguments: JsonObject, _actor: str) -> Json:
         """What waits, by kind, cause and age."""

@@ -14,7 +14,7 @@ from relay.errors import Unavailable
 from relay.telemetry import events
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine, Mapping
     from typing import Any
 
     from relay.clock import Clock
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from relay.delivery.keeper import Keeper
     from relay.delivery.rebuilder import Rebuilder
     from relay.delivery.reconciler import Reconciler
-    from relay.inbound import TokenUse
     from relay.pace import Pacer
     from relay.reporting import Reporter
     from relay.retention import Retention
-    from relay.site.watch import SiteWatch
     from relay.store import Store
     from relay.telemetry.metrics import Metrics
 
@@ -66,9 +64,9 @@ class Parts:
 
 @asynccontextmanager
 async def delivering(
-    parts: Parts, failed: asyncio.Event, use: TokenUse, site: SiteWatch | None = None
+    parts: Parts, failed: asyncio.Event, more: Mapping[str, Coroutine[Any, Any, None]]
 ) -> AsyncIterator[None]:
-    """Delivery's loops, under one group: the death of one is the death of all."""
+    """Delivery's loops and `more`, under one group: the death of one is the death of all."""
     raised: BaseException | None = None
     works = {
         "keeper": parts.keeper.run(),
@@ -78,11 +76,8 @@ async def delivering(
         "disk": _watch_disk(parts),
         "reporter": parts.reporter.run(),
         "retention": parts.retention.run(),
-        "tokens": use.run(),
+        **more,
     }
-    if site is not None:
-        works["site"] = site.run()
-        works["links"] = site.linking.run()
     async with asyncio.TaskGroup() as tasks:
         helpers = [
             tasks.create_task(_supervised(name, work, parts.metrics, failed))

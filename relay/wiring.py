@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from relay.delivery.keeper import Keeper
     from relay.settings import Settings
     from relay.settings.serving import Connection as ConnectionSettings
+    from relay.site.announcing import Announcer
     from relay.store import Store
     from relay.target import TokenSource
-    from relay.telemetry.site_metrics import SiteMetrics
 
 WAITING_SHARE = 4
 """A client waits for TFE only if its turn comes within this fraction of `answer.wait` (A3)."""
@@ -81,7 +81,7 @@ def target_client(settings: Settings) -> TargetClient:
 
 @asynccontextmanager
 async def site_watch(
-    settings: Settings, store: Store, keeper: Keeper, metrics: SiteMetrics
+    settings: Settings, store: Store, keeper: Keeper, announcer: Announcer
 ) -> AsyncIterator[SiteWatch | None]:
     """What watches TFE's own side; None without its admin API."""
     admin = settings.admin_api
@@ -105,7 +105,7 @@ async def site_watch(
             reader=reader,
             store=store,
             keeper=keeper,
-            metrics=metrics,
+            announcer=announcer,
             clock=clock,
             rotation=rotation,
             linking=Linking(reader, writer, store, wanted),

@@ -40,6 +40,8 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     from relay.clock import SystemClock
     from relay.errors import StoreRefused
     from relay.ops import doctor
+    from relay.site.expiry import ConfiguredEnd
+    from relay.site.telling import finding
     from relay.store.engine import SQLITE_VERSION, refuse_network_filesystem
 
     path = settings.store.path
@@ -56,6 +58,10 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     if not offline:
         token = doctor.read_token(settings)
         findings += asyncio.run(doctor.examine_target(settings, token, SystemClock()))
+    if settings.admin_api.token_file is None:
+        ends = ConfiguredEnd(settings.target.token_expires).findings(SystemClock().wall())
+        findings += _as_found([finding(one) for one in ends])
+    elif not offline:
         findings += examine_site(settings)
     return findings
 
@@ -68,8 +74,6 @@ def examine_site(settings: Settings) -> list[Finding]:
     from relay.site.examining import examine as examine_alone
     from relay.site.telling import finding
 
-    if settings.admin_api.token_file is None:
-        return []
     found: Json
     try:
         answer = asyncio.run(ask(settings.control_socket, "site", {}))
@@ -79,6 +83,12 @@ def examine_site(settings: Settings) -> list[Finding]:
     if not found:
         return [doctor.Finding(doctor.Level.OK, "admin api", "nothing to say")]
     assert isinstance(found, list)
+    return _as_found(found)
+
+
+def _as_found(found: list[Json]) -> list[Finding]:
+    from relay.ops import doctor
+
     return [
         doctor.Finding(
             doctor.Level.FAIL if one["urgent"] else doctor.Level.WARN,

@@ -23,6 +23,7 @@ from relay.settings.kinds import (
 )
 from relay.settings.serving import Connection, Listen, clashes
 from relay.settings.site import AdminApi, TeamLinks
+from relay.settings.tokens import OptionalMoment
 
 _TFE = "https://tfe.example.com"
 
@@ -38,6 +39,12 @@ class Target(Section):
     )
     token: OptionalSecret = key(
         "", "The SCIM token itself; from the environment only (`SCIM_RELAY_TARGET__TOKEN`)."
+    )
+    token_expires: OptionalMoment = key(
+        "",
+        "When that token ends, a date or a moment in UTC: `check`, `status`, log and alerts go by"
+        " it until `[admin_api]` tells.",
+        "2027-06-30",
     )
     profile: Literal["tfe", "hcp"] = key(
         "tfe",

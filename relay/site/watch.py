@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from relay.clock import Clock
     from relay.delivery.keeper import Keeper
+    from relay.site.announcing import Announcer
     from relay.site.findings import Finding
     from relay.site.linking import Linking
     from relay.site.rotating import Rotation, Step
     from relay.store import Store
     from relay.store.engine import Connection
     from relay.target.admin import AdminReader, ScimSettings, ScimToken, User
-    from relay.telemetry.site_metrics import SiteMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class SiteWatch:
         reader: the admin API.
         store: what is protected, when rosters moved, which TFE answered before.
         keeper: holds, which are told what they are.
-        metrics: for operators.
+        announcer: tells operators.
         clock: time.
         rotation: replaces our SCIM token.
         linking: makes team links; it has a loop of its own.
@@ -84,7 +84,7 @@ class SiteWatch:
         reader: AdminReader,
         store: Store,
         keeper: Keeper,
-        metrics: SiteMetrics,
+        announcer: Announcer,
         clock: Clock,
         rotation: Rotation,
         linking: Linking,
@@ -93,7 +93,7 @@ class SiteWatch:
         self._reader = reader
         self._store = store
         self._keeper = keeper
-        self._metrics = metrics
+        self._announcer = announcer
         self._clock = clock
         self._rotation = rotation
         self.linking: Final = linking
@@ -101,7 +101,6 @@ class SiteWatch:
         self._seen = Picture()
         self._failed: dict[str, AdminFailed] = {}
         self._due: dict[str, float] = {}
-        self._told: set[tuple[str, str]] = set()
         self._looking = asyncio.Lock()
 
     @property
@@ -111,8 +110,12 @@ class SiteWatch:
 
     def findings(self) -> list[Finding]:
         """What an operator should know of it now."""
+        now = self._clock.wall()
         refused = any(hold.name is HoldName.TOKEN for hold in self._keeper.standing)
-        return findings(self._seen, self._clock.wall(), token_refused=refused)
+        found = findings(self._seen, now, token_refused=refused)
+        return (
+            found if self._seen.tokens is not None else [*self._announcer.end.findings(now), *found]
+        )
 
     async def rotate(self, ordered: str) -> Step:
         """Replace our SCIM token now, and read the tokens anew.
@@ -244,21 +247,11 @@ class SiteWatch:
         self._seen = replace(self._seen, release=known)
 
     def _tell(self) -> None:
-        """Metrics, and each finding in the log once."""
-        now, found = self._clock.wall(), self.findings()
-        self._metrics.observe(
-            [one.what.value for one in found],
-            {token.id: token.expires - now for token in self._seen.tokens or ()},
-            sum(part.members for part in self._seen.unlinked),
-        )
-        keys = {(one.what.value, one.subject) for one in found}
-        for one in found:
-            if (one.what.value, one.subject) not in self._told:
-                say = log.error if one.urgent else log.warning
-                say(events.SITE_TROUBLE, what=one.what.value, cause=one.cause, cure=one.cure)
-        for what, subject in sorted(self._told - keys):
-            log.info(events.SITE_MENDED, what=what, subject=subject)
-        self._told = keys
+        now = self._clock.wall()
+        tokens = {token.id: token.expires - now for token in self._seen.tokens or ()}
+        left = self._announcer.end.left(now) if self._seen.tokens is None else tokens
+        unlinked = sum(part.members for part in self._seen.unlinked)
+        self._announcer.tell(self.findings(), left, unlinked)
 
 
 def _different(failed: Iterable[AdminFailed]) -> tuple[AdminFailed, ...]:

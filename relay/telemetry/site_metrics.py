@@ -29,7 +29,8 @@ class SiteMetrics:
         )
         self._tokens = Gauge(
             f"{prefix}_scim_token_seconds_left",
-            "Seconds until a SCIM token of the target ends, by the admin API's id of it.",
+            "Seconds until a SCIM token of the target ends, by the admin API's id of it;"
+            " `configured` is the end by `target.token_expires`.",
             ["token"],
             registry=registry,
         )

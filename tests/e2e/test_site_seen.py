@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.idp import add, remove
@@ -292,3 +293,47 @@ async def test_each_user_is_told_with_when_scim_last_changed_it(tfe, tmp_path):
         assert all(one["scim_updated"].endswith("Z") for one in users)
         code, shown = await typed(tmp_path, "site")
         assert (code, "managed users: 2" in shown) == (0, True)
+
+
+def on(days):
+    return f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize(("days", "level"), [(20, "WARN"), (2, "FAIL"), (-2, "FAIL")])
+async def test_the_end_of_the_token_is_told_by_the_configuration_without_an_admin_api(
+    tfe, tmp_path, days, level
+):
+    ends = on(days)
+    async with relay_for(tfe, tmp_path, target={"token_expires": ends}) as relay:
+        await until(lambda: metric(relay, "scim_token_seconds_left", token="configured"))
+        left = metric(relay, "scim_token_seconds_left", token="configured")
+        assert days - 0.1 < left / DAY_S < days
+        assert metric(relay, "site_trouble", what="token_ends") == 1
+        assert (await relay.status())["target_token"]["ends"] == ends
+    _, shown = await typed(tmp_path, "check", "--offline")
+    [line] = [one for one in shown.splitlines() if "token_ends" in one]
+    assert line.startswith(f"{level}  token_ends: the SCIM token in target.token_file end")
+    assert "target.token_expires" in line
+
+
+async def test_an_end_that_is_far_away_is_only_measured(tfe, tmp_path):
+    async with relay_for(tfe, tmp_path, target={"token_expires": on(90)}) as relay:
+        await until(lambda: metric(relay, "scim_token_seconds_left", token="configured"))
+        assert metric(relay, "site_trouble", what="token_ends") is None
+    assert "token_ends" not in (await typed(tmp_path, "check", "--offline"))[1]
+
+
+async def test_once_the_admin_api_tells_the_configured_end_is_told_no_more(tfe, tmp_path):
+    target = {"rate": 100, "token_expires": on(1)}
+    async with watching(tfe, tmp_path, target=target) as relay:
+        assert "token_ends" not in await found(relay)
+        assert metric(relay, "scim_token_seconds_left", token="configured") is None
+        assert (await relay.status())["target_token"] is None
+
+
+async def test_where_the_admin_api_does_not_tell_the_configured_end_stands(tfe, tmp_path):
+    target = {"rate": 100, "token_expires": on(1)}
+    keys = admin_keys(tfe, tmp_path, token="not-an-admin-token-of-the-tests")
+    async with watching(tfe, tmp_path, target=target, admin_api=keys) as relay:
+        assert {"admin_api", "token_ends"} <= (await found(relay)).keys()
+        assert metric(relay, "scim_token_seconds_left", token="configured") > 0
