@@ -163,12 +163,16 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _any_open(tx: Transaction, resource: int, change: int, keys: set[int]) -> bool:
-    """Whether TFE still lacks one of the keys as this change, or one before it, wrote it."""
+    """Whether TFE still lacks one of the keys as this change, or one before it, wrote it.
+
+    An effect that ends before this change, although this change wrote its key, is what an operator
+    returned it to: this change does not wait for that.
+    """
     return (
         tx.one(
-            "SELECT 1 FROM json_each(?) AS wrote CROSS JOIN effect ON effect.resource = ?"
-            " AND effect.key = wrote.value AND effect.first <= ? AND effect.state <> 'parked'"
-            " LIMIT 1",
+            "SELECT 1 FROM json_each(?1) AS wrote CROSS JOIN effect ON effect.resource = ?2"
+            " AND effect.key = wrote.value AND effect.first <= ?3 AND effect.last >= ?3"
+            " AND effect.state <> 'parked' LIMIT 1",
             (to_json(sorted(keys)), resource, change),
         )
         is not None

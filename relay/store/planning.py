@@ -61,8 +61,7 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
     if detour:
         snapshot = _snapshot(resource, sent, opened)
         return Draft(snapshot, sent, {}, (Key.NAME,), part, written, detour)
-    add, remove = _members(tx, resource, part)
-    add = _with_room(tx, resource, add, profile.max_members - resource.c_size + len(remove))
+    add, remove = _members(tx, resource, part, profile.max_members - resource.c_size)
     users = {target: user for user, target in (*add, *remove)}
     snapshot = _snapshot(
         resource,
@@ -139,33 +138,32 @@ def _sent(
 
 
 def _members(
-    tx: Transaction, group: ResourceRow, part: int
+    tx: Transaction, group: ResourceRow, part: int, room: int
 ) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """The memberships of this slice whose users TFE has, as `(row, TFE id)`: to add, to remove."""
+    """The memberships of this slice whose users TFE has, as `(row, TFE id)`: to add, to remove.
+
+    Additions that TFE has no room for wait for a removal that is held or owed. Who TFE may have
+    already (an attempt is in doubt) takes no room, and nobody makes any whom it does not have.
+    """
     if group.type is not Kind.GROUP:
         return [], []
+    there: list[tuple[int, str]] = []
     add: list[tuple[int, str]] = []
     remove: list[tuple[int, str]] = []
-    for user, target, wanted in tx.all(
-        "SELECT e.key, u.target_id, iif(m.part = 0, m.desired, 0) AS wanted FROM effect e"
+    for user, target, wanted, confirmed in tx.all(
+        "SELECT e.key, u.target_id, iif(m.part = 0, m.desired, 0) AS wanted, m.confirmed"
+        " FROM effect e"
         " JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
         " JOIN resource u ON u.id = e.key"
         " WHERE e.resource = ? AND e.key > 0 AND e.state = 'open' AND e.slice = ? AND e.due <= ?"
         " AND u.target_id IS NOT NULL AND NOT (wanted = 1 AND u.state <> 'live')",
         (group.id, part, tx.now),
     ):
-        (add if wanted else remove).append((user, target))
-    return add, remove
-
-
-def _with_room(
-    tx: Transaction, group: ResourceRow, add: list[tuple[int, str]], room: int
-) -> list[tuple[int, str]]:
-    """The additions that TFE has room for; the others wait for a removal that is held or owed."""
-    if len(add) <= room:
-        return add
-    rosters.wait_for_room(tx, group.id, [user for user, _ in add[max(room, 0) :]])
-    return add[: max(room, 0)]
+        (remove if not wanted else there if confirmed else add).append((user, target))
+        room += bool(confirmed) and not wanted
+    if len(add) > room:
+        rosters.wait_for_room(tx, group.id, [user for user, _ in add[max(room, 0) :]])
+    return there + add[: max(room, 0)], remove
 
 
 def _whole_roster(

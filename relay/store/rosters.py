@@ -142,9 +142,14 @@ def set_desired(tx: Transaction, group: int, user: int, value: bool) -> None:
 
 
 def forget_absent(tx: Transaction, group: int, user: int) -> None:
-    """Drop the row of a membership that is neither desired nor in TFE."""
+    """Drop the row of a membership that is neither desired nor in TFE, nor about to be sent.
+
+    Who is to be taken off although nobody knows of a membership (K3) needs the row to be planned.
+    """
     tx.run(
-        "DELETE FROM member WHERE group_id = ? AND user_id = ? AND desired = 0 AND confirmed = 0",
+        "DELETE FROM member WHERE group_id = ?1 AND user_id = ?2 AND desired = 0 AND confirmed = 0"
+        " AND NOT EXISTS (SELECT 1 FROM effect WHERE resource = ?1 AND key = ?2"
+        " AND state <> 'parked')",
         (group, user),
     )
 

@@ -8,6 +8,7 @@ from relay.errors import MaybeSent
 from relay.rules import dialect
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
+from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.releasing import Selection
 
 ALL = Selection()
@@ -577,4 +578,20 @@ async def test_a_rejected_deletion_of_a_group_whose_creation_is_under_way_leaves
             await lab.store.desk.approve(ALL, "ann", "fine")
 
         assert len(lab.roster("Crew")) == len(await lab.members(crew))
+        assert (await lab.counters())["pending"] == 0
+
+
+async def test_a_change_rejected_in_part_ends_with_its_rest_while_a_creation_is_in_doubt(guarded):
+    async with guarded(max_emptied=2) as lab:
+        people = await lab.users(5)
+        await lab.run()
+        crew = await lab.group("Crew", *people[:3])
+        lab.tfe.faults.add(Fault(kind=FaultKind.RESET_AFTER), Match(method="POST", count=1))
+        await lab.run(most=1)
+        removal = await lab.patch(Kind.GROUP, crew, *(remove(one) for one in people[:3]))
+        await lab.patch(Kind.GROUP, crew, replace_members(*people[:2], people[3]))
+        await lab.store.desk.reject(ALL, "ada", "a test")
+        await lab.run()
+
+        assert await lab.state(removal.change) == "delivered"
         assert (await lab.counters())["pending"] == 0
