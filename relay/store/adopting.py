@@ -157,7 +157,7 @@ def absent(tx: Transaction, row: int) -> None:
 def _rejoin_groups(tx: Transaction, user: int) -> None:
     """A user TFE lost is in none of its rosters any more: it must be added again once it exists."""
     for group, wanted, confirmed in tx.all(
-        "SELECT group_id, desired, confirmed FROM member WHERE user_id = ?", (user,)
+        "SELECT group_id, desired AND part = 0, confirmed FROM member WHERE user_id = ?", (user,)
     ):
         tx.run("UPDATE member SET confirmed = 0 WHERE group_id = ? AND user_id = ?", (group, user))
         tx.run(
@@ -165,7 +165,7 @@ def _rejoin_groups(tx: Transaction, user: int) -> None:
         )
         resource = rows.by_row(tx, group)
         if not wanted:
-            tx.run("DELETE FROM member WHERE group_id = ? AND user_id = ?", (group, user))
+            rosters.forget_absent(tx, group, user)
             effects.settle_changes(tx, group, [effects.close(tx, group, user)])
         elif resource.wanted:
             tx.run(

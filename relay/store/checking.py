@@ -17,6 +17,21 @@ CHECK_AFTER_S: Final = 6 * 3600.0
 """TFE's word is believed for so long; the sweep of `reconcile.every` reads 200 in one request."""
 
 
+ROSTER_AFTER_S: Final = 300.0
+"""Who leaves a group of several parts again has each part read of which TFE told before (K3)."""
+
+
+def mark_roster(tx: Transaction, group: int) -> None:
+    """Have a group's roster read back, unless TFE told of it lately or does not have it."""
+    tx.run(
+        "INSERT OR IGNORE INTO verification (resource, due) SELECT id, ?1 FROM resource"
+        " WHERE id = ?2 AND state = 'live' AND c_exists AND target_id IS NOT NULL"
+        " AND ?1 - c_roster_at > ?3",
+        (tx.now, group, ROSTER_AFTER_S),
+    )
+    tx.outbox.work = True
+
+
 def mark(tx: Transaction, resource: ResourceRow) -> None:
     """Have a resource read back whose write changed nothing, unless TFE told of it lately."""
     if resource.target_id is None or not resource.c_exists or not resource.wanted:

@@ -42,6 +42,7 @@ def review(
     resource: ResourceRow,
     change: int,
     request: Accepting,
+    emptied: int | None = None,
 ) -> bool:
     """Hold what an accepted change must not do unasked.
 
@@ -51,6 +52,7 @@ def review(
         resource: its resource now.
         change: the change.
         request: what was accepted.
+        emptied: members that the whole group lost, all it had, where this is one part of it.
 
     Returns:
         Whether anything that this change wrote is held now.
@@ -58,7 +60,8 @@ def review(
     _forget_rejected(tx, resource.id, change, request.write.written)
     _guard_protected(tx, resource, change, before.name)
     ledger.give_back(tx, resource)
-    emptied = before.size if resource.wanted and not resource.size else 0
+    if emptied is None:
+        emptied = before.size if resource.wanted and not resource.size else 0
     review_losses(tx, resource, request.connection, emptied=emptied)
     end_trips(tx)
     held = tx.one(

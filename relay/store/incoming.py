@@ -171,16 +171,27 @@ def finish(
 
 
 def enter_lane(
-    tx: Transaction, request: Accepting, change: int, before: ResourceRow
+    tx: Transaction,
+    request: Accepting,
+    change: int,
+    before: ResourceRow,
+    emptied: int | None = None,
 ) -> tuple[bool, bool, bool]:
     """Have the guard look at an update, and put it in its lane.
+
+    Args:
+        tx: the transaction that wrote it.
+        request: what was accepted.
+        change: the change.
+        before: its resource before the change.
+        emptied: as `guard.review`.
 
     Returns:
         Whether TFE has to be told, whether the guard holds any of it, whether its lane was empty.
     """
     pending = _is_pending(tx, before.id, change)
     resource = rows.by_row(tx, before.id)
-    held = guard.review(tx, before, resource, change, request)
+    held = guard.review(tx, before, resource, change, request, emptied)
     return pending, held, lanes.touch(tx, resource, change)
 
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules.effects import Key
 from relay.rules.types import Kind
-from relay.store import adopting, effects, joining, lanes, nesting, parking, rows
+from relay.store import (
+    adopting,
+    effects,
+    joining,
+    lanes,
+    ledger,
+    nesting,
+    parking,
+    reseating,
+    rows,
+)
 from relay.store.parking import Refusal
 from relay.store.records import ChangeState
 from relay.store.transaction import from_json
@@ -25,7 +35,17 @@ VERIFY_AFTER_S: Final = 60.0
 
 
 def keep(tx: Transaction, deleted: ResourceRow) -> None:
-    """Undo an accepted DELETE; one that may have reached TFE is verified (K2)."""
+    """Undo an accepted DELETE, of a large group with its parts."""
+    connection = adopting.connection_of(tx, deleted.last_change)
+    if deleted.part_of is not None:
+        reseating.stand_alone(tx, deleted)
+    heir = _keep(tx, deleted)
+    _keep_parts(tx, deleted.id, heir, connection)
+    nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
+
+
+def _keep(tx: Transaction, deleted: ResourceRow) -> int:
+    """Keep one resource, verified if its DELETE may have reached TFE (K2); what it is now."""
     existence = effects.find(tx, deleted.id, Key.EXISTS)
     in_doubt = existence is not None and bool(existence.unknown)
     effects.discard(tx, deleted.id, Key.EXISTS)
@@ -37,14 +57,42 @@ def keep(tx: Transaction, deleted: ResourceRow) -> None:
         _keep_beside(tx, deleted, successor)
     else:
         _merge(tx, deleted, successor)
-    connection = adopting.connection_of(tx, deleted.last_change)
-    nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
+    row = deleted.id if successor is None or successor.c_exists else successor.id
     if in_doubt:
-        row = deleted.id if successor is None or successor.c_exists else successor.id
         tx.run(
             "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",
             (row, tx.now + VERIFY_AFTER_S),
         )
+    return row
+
+
+def _keep_parts(tx: Transaction, group: int, heir: int, connection: str) -> None:
+    """The other parts of a group whose DELETE was undone stay as well; nobody is left between.
+
+    A part whose own DELETE is under way goes: its members get other seats.
+    """
+    refusal = Refusal(410, "its group is kept")
+    going = "SELECT id FROM resource WHERE part_of = ? AND state = 'deleted' AND NOT EXISTS"
+    going += " (SELECT 1 FROM lane WHERE resource = resource.id AND lane.state = 'sending')"
+    for (row,) in tx.all(going, (group,)):
+        tx.run("UPDATE resource SET part_of = ? WHERE id = ?", (heir, row))
+        reseating.sit_again(tx, heir, row)
+        ledger.strike_out(tx, row, [Key.EXISTS])
+        part = rows.by_row(tx, row)
+        if not part.c_exists:
+            create_after_all(tx, part, refusal)
+            continue
+        _end_deletion(tx, row, refusal)
+        _keep(tx, part)
+    reseating.seat_strays(tx, rows.by_row(tx, heir), connection)
+
+
+def _end_deletion(tx: Transaction, row: int, refusal: Refusal) -> None:
+    for change, text in tx.all(
+        "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending'", (row,)
+    ):
+        if from_json(text).get("exists") is False:
+            parking.end_change(tx, change, ChangeState.DROPPED, refusal)
 
 
 def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) -> None:
@@ -53,11 +101,7 @@ def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) ->
     What became of the creation is not known here: its effect is open as it was before the DELETE,
     in doubt, and TFE is read once it is there.
     """
-    for change, text in tx.all(
-        "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending'", (deleted.id,)
-    ):
-        if from_json(text).get("exists") is False:
-            parking.end_change(tx, change, ChangeState.DROPPED, refusal)
+    _end_deletion(tx, deleted.id, refusal)
     tx.run(
         "UPDATE effect SET state = 'open', revokes = 0, base = 'null', last = first,"
         " held_by = NULL, held_at = NULL WHERE resource = ? AND key = 0",
@@ -67,6 +111,7 @@ def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) ->
     if deleted.type is Kind.GROUP:
         adopting.reopen_members(tx, rows.by_row(tx, deleted.id))
     connection = adopting.connection_of(tx, deleted.last_change)
+    _keep_parts(tx, deleted.id, deleted.id, connection)
     nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
     tx.run(
         "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",

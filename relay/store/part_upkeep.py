@@ -15,11 +15,21 @@ if TYPE_CHECKING:
     from relay.rules.contract import TargetProfile
     from relay.rules.types import JsonObject
     from relay.store.rows import ResourceRow
+    from relay.store.seating import Part
     from relay.store.transaction import Transaction
 
 
-def rename(tx: Transaction, group: ResourceRow, connection: str, profile: TargetProfile) -> None:
+def rename(
+    tx: Transaction, group: ResourceRow, connection: str, profile: TargetProfile | None
+) -> None:
     """Have the parts follow the name that the group has now.
+
+    Args:
+        tx: the transaction that gave it the name.
+        group: the whole, as it is now.
+        connection: who is charged.
+        profile: for which names may be given; None: nobody can be refused any more, and a part
+            whose new name another group has keeps its own.
 
     Raises:
         Refused: 409, another group has the name of a part.
@@ -28,7 +38,10 @@ def rename(tx: Transaction, group: ResourceRow, connection: str, profile: Target
         name = part_name(group.name, part.number)
         if name == part.name:
             continue
-        naming.refuse_taken_name(tx, Kind.GROUP, name, part.row, profile)
+        if profile is not None:
+            naming.refuse_taken_name(tx, Kind.GROUP, name, part.row, profile)
+        elif _is_anothers(tx, name, part.row):
+            continue
         before = rows.by_row(tx, part.row)
         old_shadow = from_json(before.shadow)
         shadow: JsonObject = {**old_shadow, "displayName": name}
@@ -43,6 +56,11 @@ def rename(tx: Transaction, group: ResourceRow, connection: str, profile: Target
         values = (before.desired, new, old_shadow)
         writing.write_field(tx, before, Field.NAME, change, values)
         incoming.enter_lane(tx, request, change, before)
+
+
+def _is_anothers(tx: Transaction, name: str, part: int) -> bool:
+    holder = rows.live_by_name(tx, Kind.GROUP, name)
+    return holder is not None and holder.id != part
 
 
 def end(tx: Transaction, group: ResourceRow, connection: str) -> None:
@@ -71,12 +89,21 @@ def compact(tx: Transaction, named: str, actor: str, reason: str) -> list[str]:
     group = rows.by_id(tx, Kind.GROUP, named) or rows.live_by_name(tx, Kind.GROUP, named)
     if group is None or group.part_of is not None:
         raise Refused(404, f"no group has the id or the name {named!r}")
-    empty = [part for part in parts_of(tx, group.id) if part.live and not part.size]
+    empty = [part for part in parts_of(tx, group.id) if part.live and _is_empty(tx, part)]
     for part in empty:
         _delete(tx, part.row, "relay", reason)
         tx.audit("compacted", actor, resource=part.row, detail=reason)
         tx.outbox.work = True
     return [part.name for part in empty]
+
+
+def _is_empty(tx: Transaction, part: Part) -> bool:
+    """Whether nobody is to be in a part, and TFE has nobody in it either.
+
+    Who is still to be taken off waits for the guard or for TFE: that is not an operator's order.
+    """
+    there = "SELECT 1 FROM member WHERE group_id = ? AND confirmed <> 0 LIMIT 1"
+    return not part.size and tx.one(there, (part.row,)) is None
 
 
 def _delete(tx: Transaction, row: int, connection: str, why: str) -> None:

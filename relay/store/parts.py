@@ -8,6 +8,7 @@ parking and conservation speak of it as of any other group.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from relay.errors import Refused
@@ -16,6 +17,7 @@ from relay.rules.overflow import FIRST, near, part_name
 from relay.rules.ownership import NOBODY
 from relay.rules.types import Field, Fields, Kind, Verb, Write
 from relay.store import (
+    checking,
     effects,
     guard,
     incoming,
@@ -41,6 +43,9 @@ def write(tx: Transaction, group: ResourceRow, seated: Spread, change: int) -> N
     Raises:
         Refused: 413, it would have more members than TFE takes.
     """
+    if seated.again:  # the group itself is told again by `write_members` (K3)
+        for part in parts_of(tx, group.id):
+            checking.mark_roster(tx, part.row)
     size = writing.write_members(tx, group, seated.own, change, seated.most)
     size += seating.record(tx, group.id, seated)
     tx.run("UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, group.id))
@@ -54,7 +59,7 @@ def move(tx: Transaction, group: ResourceRow, seated: Spread, connection: str, w
         Refused: 413, as `bring` and `follow`.
     """
     if seated.own:
-        bring(tx, group.id, seated.own, connection, why, seated.most)
+        bring(tx, group.id, seated.own, connection, why, seated)
     _grow(tx, group.id, seating.record(tx, group.id, seated))
     _tell(tx, group, seated, rows.by_row(tx, group.id).size)
     follow(tx, group.id, seated, connection)
@@ -94,7 +99,7 @@ def follow(tx: Transaction, group: int, found: Spread, connection: str) -> None:
         return
     whole = rows.by_row(tx, group)
     for row, wanted in found.parts.items():
-        bring(tx, row, wanted, connection, why(whole))
+        bring(tx, row, wanted, connection, why(whole), replace(found, most=UNLIMITED))
     for users in found.fresh:
         part = _open(tx, whole, users, connection, firm=found.firm)
         tx.each(
@@ -110,7 +115,7 @@ def bring(
     wanted: dict[int, bool],
     connection: str,
     why: str,
-    most: int = UNLIMITED,
+    spread: Spread | None = None,
 ) -> None:
     """Have members join or leave one group in TFE, by a change of its own.
 
@@ -122,7 +127,7 @@ def bring(
         wanted: who is to be in it and who not.
         connection: who is charged.
         why: for the audit.
-        most: members that it may have.
+        spread: what the whole comes to, of which this is a part; None: this group alone.
 
     Raises:
         Refused: 413, it would have more.
@@ -133,9 +138,16 @@ def bring(
         return
     request = incoming.Accepting(connection, Write(Verb.PATCH, Kind.GROUP))
     change = incoming.insert_change(tx, request, row, writing.membership_writes(wanted), why=why)
+    most = UNLIMITED if spread is None else spread.most
     size = writing.write_members(tx, before, wanted, change, most)
     tx.run("UPDATE resource SET size = ?, modified = ? WHERE id = ?", (size, tx.now, row))
-    incoming.enter_lane(tx, request, change, before)
+    incoming.enter_lane(tx, request, change, before, _emptied(before, spread))
+
+
+def _emptied(group: ResourceRow, spread: Spread | None) -> int | None:
+    """For the guard: a part that nobody is left in is no emptied group, its whole may be."""
+    found = None if spread is None else spread.emptied
+    return 0 if found is None and group.part_of is not None else found
 
 
 def _remember(tx: Transaction, row: int, wanted: dict[int, bool]) -> None:

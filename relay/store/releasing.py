@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from relay.rules.effects import Key
+from relay.rules.effects import EffectState, Key
 from relay.store import (
     adopting,
     dependents,
@@ -41,7 +41,7 @@ class Selection:
     Attributes:
         connection: of this IdP connection.
         person: of the user that this id or `userName` names: suspension, deletion, memberships.
-        group: of the group that this id or `displayName` names.
+        group: of the group that this id or `displayName` names, and of its further parts.
         change: written last by this change.
         until: written last by a change up to this one: what comes while it is decided is not meant.
     """
@@ -107,8 +107,9 @@ def held(connection: Connection, selection: Selection) -> list[Held]:
         conditions.append(f"(r.kind = 'User' AND r.id IN ({_NAMED}) OR e.key IN ({_NAMED}))")
         values += [*person, *person]
     if selection.group is not None:
-        conditions.append(f"r.kind = 'Group' AND r.id IN ({_NAMED})")
-        values += [selection.group, "Group", selection.group.casefold()]
+        group = (selection.group, "Group", selection.group.casefold())
+        conditions.append(f"r.kind = 'Group' AND (r.id IN ({_NAMED}) OR r.part_of IN ({_NAMED}))")
+        values += [*group, *group]
     found = connection.execute(
         "SELECT e.resource, e.key, e.held_by, e.held_at, e.last, ifnull(c.connection, 'relay'),"
         " r.kind, r.name, m.name FROM effect e JOIN resource r ON r.id = e.resource"
@@ -159,20 +160,22 @@ def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> li
     by_resource: dict[int, list[int]] = {}
     for one in found:
         by_resource.setdefault(one.resource, []).append(one.key)
-    # Creations first: whoever is not created after all leaves the name to who had it before.
-    creations = {row for row, keys in by_resource.items() if _is_creation(tx, row, keys)}
-    for resource in sorted(by_resource, key=lambda row: row not in creations):
+    for resource in sorted(by_resource, key=lambda row: _turn(tx, row, by_resource[row])):
         _undo(tx, resource, by_resource[resource], refusal)
     _after(tx, by_resource)
     return found
 
 
-def _is_creation(tx: Transaction, row: int, keys: list[int]) -> bool:
-    return Key.EXISTS in keys and rows.by_row(tx, row).wanted
+def _turn(tx: Transaction, row: int, keys: list[int]) -> tuple[bool, bool]:
+    """Creations first: whoever is not created leaves the name to who had it before. Parts last."""
+    resource = rows.by_row(tx, row)
+    return (Key.EXISTS not in keys or not resource.wanted, resource.part_of is not None)
 
 
 def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
     resource = rows.by_row(tx, row)
+    if Key.EXISTS in keys and not _is_held(tx, row):
+        return  # a part that was kept with its group
     if Key.EXISTS in keys and not resource.c_exists:
         # A successor of its name takes over whatever became of it.
         if resource.wanted or rows.live_by_name(tx, resource.type, resource.name) is not None:
@@ -197,6 +200,11 @@ def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
     _drop(tx, row, keys, refusal)
     effects.settle_changes(tx, row)
     dependents.park(tx, row)
+
+
+def _is_held(tx: Transaction, row: int) -> bool:
+    existence = effects.find(tx, row, Key.EXISTS)
+    return existence is not None and existence.state == EffectState.HELD
 
 
 def _drop(tx: Transaction, row: int, keys: Iterable[int], refusal: Refusal) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WHY: Final = "it came back to another part"
 FULL: Final = "its part had no room"
+GONE: Final = "its part is not there any more"
 
 
 def put(tx: Transaction, group: ResourceRow, user: int, connection: str, *, want: bool) -> None:
@@ -73,10 +74,53 @@ def relieve(tx: Transaction, group: ResourceRow, connection: str) -> None:
     parts.bring(tx, group.id, dict.fromkeys(surplus, False), connection, FULL)
     if group.part_of is not None:
         _grow(tx, whole.id, sum(seating.note(tx, whole.id, user, None) for user in surplus))
-    whole = rows.by_row(tx, whole.id)
-    seated = seating.spread(tx, whole, dict.fromkeys(surplus, True), seating.UNLIMITED)
-    parts.move(tx, whole, seated, connection, FULL)
-    nesting.mark(tx, whole.id, {user: bool(via) for user, via in surplus.items()})
+    _seat_again(tx, whole.id, surplus, connection, FULL)
+
+
+def stand_alone(tx: Transaction, part: ResourceRow) -> None:
+    """A part that is kept though its group goes is a group of its own from now on."""
+    whole = rows.by_row(tx, part.part_of or part.id)
+    if whole.state not in (rows.LIVE, rows.PARKED):
+        tx.run("UPDATE resource SET part_of = NULL, part_no = NULL WHERE id = ?", (part.id,))
+
+
+def sit_again(tx: Transaction, whole: int, part: int) -> None:
+    """A part that stays after all has in it who the whole group has there."""
+    tx.run(
+        "UPDATE member SET desired = EXISTS (SELECT 1 FROM member w WHERE w.group_id = ?1"
+        " AND w.user_id = member.user_id AND w.desired = 1 AND w.part = ?2) WHERE group_id = ?2",
+        (whole, part),
+    )
+    tx.run(
+        "UPDATE resource SET size = (SELECT count(*) FROM member WHERE group_id = ?1"
+        " AND desired = 1) WHERE id = ?1",
+        (part,),
+    )
+
+
+def seat_strays(tx: Transaction, whole: ResourceRow, connection: str) -> None:
+    """Find another seat for whoever is placed in a part that the group does not have any more."""
+    strays = dict(
+        tx.all(
+            "SELECT user_id, via FROM member WHERE group_id = ?1 AND desired = 1 AND part <> 0"
+            " AND part NOT IN (SELECT id FROM resource WHERE part_of = ?1"
+            " AND state IN ('live', 'parked'))",
+            (whole.id,),
+        )
+    )
+    if not strays:
+        return
+    _grow(tx, whole.id, sum(seating.note(tx, whole.id, user, None) for user in strays))
+    _seat_again(tx, whole.id, strays, connection, GONE)
+
+
+def _seat_again(
+    tx: Transaction, group: int, users: dict[int, int], connection: str, why: str
+) -> None:
+    whole = rows.by_row(tx, group)
+    seated = seating.spread(tx, whole, dict.fromkeys(users, True), seating.UNLIMITED)
+    parts.move(tx, whole, seated, connection, why)
+    nesting.mark(tx, whole.id, {user: bool(via) for user, via in users.items()})
 
 
 def _grow(tx: Transaction, group: int, by: int) -> None:

@@ -18,6 +18,7 @@ from relay.store import (
     lanes,
     naming,
     nesting,
+    part_upkeep,
     parts,
     reseating,
     rosters,
@@ -152,9 +153,11 @@ def _write_again(
         (resource.id, change),
     )
     _set_fields(tx, resource, change, fields, writes.get("s", {}))
+    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    if "name" in fields and resource.part_of is None:
+        part_upkeep.rename(tx, rows.by_row(tx, resource.id), connection, profile)
     wanted = {user: True for user in writes.get("+", ()) if user in mine}
     wanted |= {user: False for user in writes.get("-", ()) if user in mine}
-    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
     if wanted:
         _members_again(tx, resource, wanted, change, (connection, profile))
     nesting.follow(tx, nesting.reach(tx, resource.part_of or resource.id, wanted), connection)

@@ -9,7 +9,8 @@ from relay.rules.effects import (
     Key,
     shadow_attribute,
 )
-from relay.store import effects, nesting, reseating, rosters, rows
+from relay.rules.types import Field, Kind
+from relay.store import effects, nesting, part_upkeep, reseating, rosters, rows
 from relay.store.claims import UNKNOWN
 from relay.store.transaction import Transaction, from_json, to_json
 
@@ -100,6 +101,9 @@ def _return_field(
     if written is not None:
         shadow[attribute] = written
     tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), resource.id))
+    if field is Field.NAME and resource.type is Kind.GROUP and resource.part_of is None:
+        now = rows.by_row(tx, resource.id)
+        part_upkeep.rename(tx, now, _connection(tx, effect), None)
     confirmed = resource.confirmed
     return (
         confirmed is not None and getattr(confirmed, field) == value and not effect.unknown

@@ -41,11 +41,16 @@ class Spread:
         fresh: the members of each part that is still to be made.
         most: members the whole group may have: no limit where they were seated.
         firm: it was decided already, and may not be refused any more.
+        emptied: members of the whole group if all of them leave (for the guard), or 0; None: the
+            group has no other parts.
+        again: somebody is to leave who is in no part as far as the relay knows.
     """
 
     own: dict[int, bool]
     most: int
     firm: bool = False
+    emptied: int | None = None
+    again: bool = False
     parts: dict[int, dict[int, bool]] = field(default_factory=dict)
     fresh: list[list[int]] = field(default_factory=list)
 
@@ -88,7 +93,8 @@ def configure(tx: Transaction, most: int | None) -> None:
     )
     if part is not None:
         problem = f"is not overflow, but {part!r} holds members of a larger group"
-        cure = "switch it on again, or make that group smaller and compact it first"
+        cure = "switch it on again, or make that group smaller and compact it first (a part whose"
+        cure += " creation was refused goes with `changes drop`)"
         raise SettingsError([f"groups.oversize: {problem}; {cure}"])
     tx.run("DELETE FROM meta WHERE key = ?", (NOTE,))
 
@@ -122,6 +128,9 @@ def spread(tx: Transaction, group: ResourceRow, wanted: dict[int, bool], limit: 
         elif part and not want:
             found.parts.setdefault(part, {})[user] = False
     leaving = [user for user, want in wanted.items() if not want and user in seats.desired]
+    left = group.size + len(newcomers) - len(leaving)
+    found.emptied = 0 if left else group.size
+    found.again = any(not want and user not in seats.desired for user, want in wanted.items())
     _seat(found, _rooms(group, parts, seats, leaving, most), newcomers, seats, most)
     return found
 
@@ -232,10 +241,7 @@ def note(tx: Transaction, group: int, user: int, part: int | None) -> int:
             "UPDATE member SET desired = 0, part = 0 WHERE group_id = ? AND user_id = ?",
             (group, user),
         )
-        tx.run(
-            "DELETE FROM member WHERE group_id = ? AND user_id = ? AND confirmed = 0",
-            (group, user),
-        )
+        rosters.forget_absent(tx, group, user)
         return -was[0]
     tx.run(
         "INSERT INTO member (group_id, user_id, desired, confirmed, part) VALUES (?, ?, 1, 0, ?)"

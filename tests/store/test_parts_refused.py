@@ -1,11 +1,12 @@
 """A large group's parts when TFE refuses, an operator decides, or room is taken (`overflow`)."""
 
 import pytest
-from support.idp import add, remove
+from support.idp import add, patch_body, remove
 from support.lab import lab_in
 from test_large_groups import parts, sizes, together
 
 from relay.errors import Refused, SettingsError
+from relay.probe.session import Asked
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.listing import ChangeFilter
@@ -52,6 +53,8 @@ async def is_in_step(lab, crew):
     assert set().union(*held) == read
     assert max(map(len, held)) <= 3
     assert (await lab.counters())["pending"] == 0
+    left = "SELECT resource, key FROM effect WHERE state <> 'parked'"
+    assert await lab.store.run(lambda tx: tx.all(left)) == []
 
 
 async def test_who_is_to_join_a_part_that_tfe_refused_can_leave_it(lab):
@@ -230,3 +233,69 @@ async def test_a_removal_that_is_owed_is_sent_while_an_addition_waits_for_its_ro
 
         await is_in_step(lab, crew)
         assert await lab.members(crew) == set(ids[1:])
+
+
+def names(lab):
+    return set(sizes(lab))
+
+
+async def test_a_rename_that_tfe_refuses_is_taken_back_in_every_part(lab):
+    crew, _ = await full_parts(lab)
+    refuse(lab, "PATCH", path_of(lab, "Crew"))
+    await lab.rename(crew, "Staff")
+    await lab.run()
+    lab.tfe.faults.clear()
+    await is_in_step(lab, crew)
+    assert names(lab) == {"Crew", "Crew (2)"}
+
+    [refused] = await parked(lab)
+    await lab.store.desk.retry(refused, *WHY)
+    await is_in_step(lab, crew)
+    assert names(lab) == {"Staff", "Staff (2)"}
+
+
+async def test_a_part_whose_old_name_was_given_away_keeps_the_new_one(lab):
+    crew, _ = await full_parts(lab)
+    refuse(lab, "PATCH", path_of(lab, "Crew"))
+    renamed = await lab.rename(crew, "Staff")
+    await lab.group("Crew (2)")
+    assert await lab.state(renamed.change) == "pending"
+    await lab.run()
+    lab.tfe.faults.clear()
+    await lab.run()
+    assert names(lab) == {"Crew", "Crew (2)", "Staff (2)"}
+
+
+async def test_a_user_that_tfe_lost_rejoins_the_part_it_is_in_and_no_other(lab):
+    crew, ids = await full_parts(lab)
+    user = await lab.target(ids[4])
+    await lab.send(Asked("DELETE", f"/Users/{user}"))
+    await lab.edit(ids[4], externalId="new")
+    sent = len(lab.sent)
+    await is_in_step(lab, crew)
+    assert sizes(lab) == {"Crew": 3, "Crew (2)": 2}
+    assert [one.method for one in lab.sent[sent:] if "/Groups" in one.path] == ["PATCH"]
+
+
+async def test_who_leaves_again_has_parts_read_of_which_tfe_told_long_ago(lab):
+    crew, ids = await full_parts(lab)
+    await lab.patch(Kind.GROUP, crew, remove(ids[4]))
+    await lab.run()
+    [path] = [path_of(lab, "Crew (2)").strip("^$")]
+    member = {"op": "add", "path": "members", "value": [{"value": await lab.target(ids[4])}]}
+    await lab.send(Asked("PATCH", path, patch_body(member)))
+    assert sizes(lab)["Crew (2)"] == 2
+    lab.clock.turn(301)
+    await lab.patch(Kind.GROUP, crew, remove(ids[4]))
+    await is_in_step(lab, crew)
+    assert sizes(lab)["Crew (2)"] == 1
+
+
+async def test_a_removal_said_again_is_sent_though_its_user_was_in_a_part_meanwhile(lab):
+    crew, ids = await full_parts(lab)
+    lab.clock.turn(301)
+    await lab.patch(Kind.GROUP, crew, remove(ids[6]))
+    await lab.patch(Kind.GROUP, crew, add(ids[6]))
+    await lab.patch(Kind.GROUP, crew, remove(ids[6]))
+    await is_in_step(lab, crew)
+    assert await lab.members(crew) == set(ids[:5])
