@@ -105,6 +105,7 @@ _TOKEN: Final = re.compile(
 )
 _ATTRIBUTE: Final = re.compile(r"(?:[Uu][Rr][Nn]:[^\s()\[\]\"]+:)?[$A-Za-z][\w$.-]*\Z")
 _NUMBER: Final = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?\Z")
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _OPERATORS: Final = {str(op): op for op in Comparison}
 _WORD_VALUES: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 
@@ -266,8 +267,8 @@ def _literal(token: str) -> tuple[str | float | bool | None, str]:
     if token in {"", "(", ")", "[", "]"}:
         raise GrammarError("a value is missing")
     if token.startswith('"'):
-        text = _unquoted(token)
-        return text, text
+        token = _unquoted(token)
+        return _of_characters(token), token
     if token.lower() in _WORD_VALUES:
         return _WORD_VALUES[token.lower()], token
     if _NUMBER.match(token):
@@ -282,3 +283,10 @@ def _unquoted(token: str) -> str:
         # A back-slash that JSON does not know (`DOMAIN\user`) stands for itself.
         return token[1:-1].replace('\\"', '"')
     return str(text)
+
+
+def _of_characters(text: str) -> str:
+    """`text`, unless an escape made half a character of it: nothing could store or send that."""
+    if _HALF.search(text):
+        raise GrammarError("a value holds a lone surrogate")
+    return text

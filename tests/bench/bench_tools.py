@@ -1,10 +1,9 @@
-"""What the measurements share: a process's memory and time, loads, seeding, percentiles."""
+"""What the measurements share: loads, seeding, percentiles."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -26,31 +25,6 @@ if TYPE_CHECKING:
 
 LOAD = Path(__file__).with_name("load.py")
 RULES = AcceptRules(TFE, "userName", max_pending=10_000_000, patience=0)
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-
-
-class Process:
-    """What the kernel knows of a process."""
-
-    def __init__(self, pid: int) -> None:
-        self._folder = Path(f"/proc/{pid}")
-
-    def _status_kb(self, key: str) -> int:
-        return int((self._folder / "status").read_text().split(f"{key}:")[1].split()[0])
-
-    @property
-    def resident_mb(self) -> float:
-        return round(self._status_kb("VmRSS") / 1024, 1)
-
-    @property
-    def peak_mb(self) -> float:
-        return round(self._status_kb("VmHWM") / 1024, 1)
-
-    @property
-    def cpu_s(self) -> float:
-        """User and system time of all its threads so far."""
-        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
 
 async def load(port: int, kind: str, **options: Any) -> dict[str, Any]:

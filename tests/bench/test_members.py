@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from bench_tools import Process, load, percentile, serving
+from bench_tools import load, percentile, serving
 from support.idp import Idp, add
+from support.processes import Process
 from support.relays import until, write_config
 
 from relay.simulator.behaviour import RateLimit, SimulatorSettings

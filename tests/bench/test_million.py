@@ -6,8 +6,9 @@ import asyncio
 import time
 
 import pytest
-from bench_tools import Process, seed, serving
+from bench_tools import seed, serving
 from support.idp import Idp, deactivate
+from support.processes import Process
 from support.relays import RelayProcess, typed, until, write_config
 
 from relay.simulator.behaviour import Latency, SimulatorSettings

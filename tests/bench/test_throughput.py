@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from bench_tools import Process, commit_ms, load, serving
+from bench_tools import commit_ms, load, serving
 from support.idp import Idp, deactivate
+from support.processes import Process
 from support.relays import RelayProcess, until, write_config
 
 from relay.simulator.behaviour import Latency, RateLimit, SimulatorSettings

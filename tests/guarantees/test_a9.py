@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import ExitStack
 
 import pytest
 from support.front_fakes import TOKEN, Site, running
+from support.relays import until
 
 LINES = f"Host: relay\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
 GET = b"GET /scim/v2/Users HTTP/1.1\r\n" + LINES
+
+
+def connect(stack: ExitStack, port: int, count: int) -> list[socket.socket]:
+    """So many connections, by blocking calls: meanwhile the relay's loop stands still."""
+    return [
+        stack.enter_context(socket.create_connection(("127.0.0.1", port), 5)) for _ in range(count)
+    ]
 
 
 async def closed(reader: asyncio.StreamReader) -> bytes:
@@ -64,6 +74,36 @@ async def test_idle_strangers_past_the_cap_make_room_for_an_honest_client():
         assert site.metrics.refusals.count("connections") >= 250
         for _, writer in idle:
             writer.close()
+
+
+async def test_a_burst_of_strangers_does_not_keep_those_waiting_who_are_in():
+    async with running() as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(GET)
+        await reader.readuntil(b"\r\n\r\n")
+        with ExitStack() as burst:
+            connect(burst, site.port, 900)
+            writer.write(GET)
+            await reader.readuntil(b"HTTP/1.1 200 ")
+
+            live = site.guard.live
+            await until(lambda: site.guard.live == 901)
+
+        assert live < 300
+        writer.close()
+
+
+async def test_a_stranger_who_has_spoken_is_heard_before_a_burst_of_others_puts_him_out():
+    async with running(max_connections=100) as site:
+        with ExitStack() as burst:
+            [first] = connect(burst, site.port, 1)
+            first.sendall(GET)
+            connect(burst, site.port, 900)
+            first.setblocking(False)
+            answer = await asyncio.get_running_loop().sock_recv(first, 100)
+            await until(lambda: site.metrics.refusals.count("connections") == 801)
+
+        assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_known_clients_are_never_put_out_and_the_next_one_is_told_503():

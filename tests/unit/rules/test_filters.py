@@ -222,6 +222,9 @@ def test_a_filter_that_cannot_be_read_is_a_400(text):
         "id pr and " * 300 + "id pr",
         'userName eq "' + "x" * MAX_LENGTH + '"',
         'userName eq "' + "\\" * 2000,
+        r'userName eq "\ud800"',
+        r'userName eq "\udfff\ud800"',
+        'userName eq "\ud800"',
     ],
 )
 def test_a_hostile_filter_is_a_400(text):
