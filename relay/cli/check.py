@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--offline", is_flag=True, help="Do not speak to the target.")
 def check(config: Path | None, as_json: bool, offline: bool) -> None:
-    """Examine configuration, files, target, token, clock and disk."""
+    """Examine configuration, files, target, token, clock and disk: one line each, with the cure.
+
+    A running relay is asked how it stands; without one its addresses and its database are
+    examined. The exit code is 1 if any line says FAIL.
+    """
     findings = examine(settings_of(config), offline=offline)
     for each in findings:
         if as_json:
@@ -39,7 +43,7 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     """Every finding, the cheap ones first."""
     from relay.clock import SystemClock
     from relay.errors import StoreRefused
-    from relay.ops import doctor
+    from relay.ops import doctor, starting
     from relay.site.expiry import ConfiguredEnd
     from relay.site.telling import finding
     from relay.store.engine import SQLITE_VERSION, refuse_network_filesystem
@@ -55,6 +59,9 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     except StoreRefused as error:
         findings.append(doctor.Finding(doctor.Level.FAIL, "filesystem", str(error)))
     findings.append(doctor.examine_sqlite(SQLITE_VERSION))
+    findings.append(starting.examine_files_limit(settings))
+    findings += starting.examine_certificate(settings, SystemClock())
+    findings += examine_relay(settings)
     if not offline:
         token = doctor.read_token(settings)
         findings += asyncio.run(doctor.examine_target(settings, token, SystemClock()))
@@ -64,6 +71,21 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     elif not offline:
         findings += examine_site(settings)
     return findings
+
+
+def examine_relay(settings: Settings) -> list[Finding]:
+    """What a running relay says of itself; without one, whether it could start."""
+    from relay.ops.client import ask
+    from relay.ops.errors import DaemonUnreachable
+    from relay.ops.running import examine_status
+    from relay.ops.starting import examine_start
+
+    try:
+        status = asyncio.run(ask(settings.control_socket, "status", {}))
+    except DaemonUnreachable:
+        return examine_start(settings)
+    assert isinstance(status, dict)
+    return examine_status(status)
 
 
 def examine_site(settings: Settings) -> list[Finding]:

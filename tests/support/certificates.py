@@ -22,6 +22,16 @@ def issued(folder: Path, name: str, by: tuple[Path, Path]) -> tuple[Path, Path]:
     return _made(folder, name, "-addext", names, "-CA", str(by[0]), "-CAkey", str(by[1]))
 
 
+def ending(folder: Path, days: int) -> tuple[Path, Path]:
+    """Certificate and key for localhost that end in so many days; below zero, have ended."""
+    certificate, key, request = (folder / f"ending.{kind}" for kind in ("pem", "key", "csr"))
+    ask = ["openssl", "req", "-new", *KEY, "-subj", "/CN=localhost", "-keyout", key]
+    sign = ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", str(days)]
+    subprocess.run([*ask, "-out", request], check=True, capture_output=True)
+    subprocess.run([*sign, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
 def _made(folder: Path, name: str, *how: str) -> tuple[Path, Path]:
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     command = ["openssl", "req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}", *how]
