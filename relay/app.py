@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay import __version__
+from relay.auditing import Auditing
 from relay.clock import SystemClock, system_rng
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
@@ -185,8 +186,15 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
         dispatcher=dispatcher,
         reporter=reporter,
         retention=retention,
+        auditing=_auditing(settings, store, metrics),
         clock=clock,
     )
+
+
+def _auditing(settings: Settings, store: Store, metrics: Metrics) -> Auditing:
+    kept = settings.audit
+    history_s, words_s = kept.history.total_seconds(), kept.personal_history.total_seconds()
+    return Auditing(store, history_s, words_s, metrics.store)
 
 
 def _rebuilder(settings: Settings, store: Store, importer: Importer, keeper: Keeper) -> Rebuilder:

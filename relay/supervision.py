@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
     from typing import Any
 
+    from relay.auditing import Auditing
     from relay.clock import Clock
     from relay.delivery.dispatcher import Dispatcher
     from relay.delivery.importer import Importer
@@ -55,6 +56,7 @@ class Parts:
     dispatcher: Dispatcher
     reporter: Reporter
     retention: Retention
+    auditing: Auditing
     clock: Clock
 
     def alive(self) -> bool:
@@ -76,6 +78,7 @@ async def delivering(
         "disk": _watch_disk(parts),
         "reporter": parts.reporter.run(),
         "retention": parts.retention.run(),
+        "auditing": parts.auditing.run(),
         **more,
     }
     async with asyncio.TaskGroup() as tasks:

@@ -125,7 +125,11 @@ def store_settings(settings: Settings) -> StoreSettings:
     )
     overflow = settings.groups.oversize == "overflow"
     return StoreSettings(
-        settings.store.path, rules, guard=guard_policy(settings), overflow=overflow
+        settings.store.path,
+        rules,
+        guard=guard_policy(settings),
+        overflow=overflow,
+        names=settings.audit.personal == "full",
     )
 
 

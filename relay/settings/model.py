@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from relay.settings import profiles
 from relay.settings.base import ENV_PREFIX, Section, contradiction, key
+from relay.settings.keeping import Audit, Store
 from relay.settings.kinds import (
     BaseUrl,
     Duration,
@@ -90,23 +91,6 @@ class Target(Section):
         if self.client_key is not None and self.client_certificate is None:
             raise contradiction(("client_certificate", "missing; client_key is of no use alone"))
         return self
-
-
-class Store(Section):
-    """The database: one SQLite file, never on a network filesystem."""
-
-    path: Path = key("/var/lib/scim-relay/relay.db", "The database's file; made at first start.")
-    max_pending: int = key(
-        1_000_000,
-        "Changes that may wait; more are answered 503 with `Retry-After`. A tenth more may wait"
-        " if it takes access away.",
-        ge=1,
-    )
-    history: Duration = key(
-        "90d",
-        "How long settled changes and their attempts are kept, the audit log apart;"
-        " `0s` keeps them for ever.",
-    )
 
 
 class Answer(Section):
@@ -243,6 +227,7 @@ class Settings(BaseSettings):
     target: Target = Field(description="The table [target] with url and token_file.")
     admin_api: AdminApi = AdminApi()
     store: Store = Store()
+    audit: Audit = Audit()
     answer: Answer = Answer()
     guard: Guard = Guard()
     users: Users = Users()

@@ -9,6 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from relay.settings.base import ENV_PREFIX, Section
+from relay.settings.keeping import Audit, Store
 from relay.settings.model import (
     Answer,
     Control,
@@ -17,7 +18,6 @@ from relay.settings.model import (
     Log,
     Metrics,
     Reconcile,
-    Store,
     Target,
     Users,
 )
@@ -36,6 +36,7 @@ SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
     ("admin_api", AdminApi),
     ("links", TeamLinks),
     ("store", Store),
+    ("audit", Audit),
     ("answer", Answer),
     ("guard", Guard),
     ("users", Users),

@@ -204,7 +204,7 @@ class Rotation:
         step = await self._note(replace(step, done=True))
         log.info(events.TOKEN_ROTATED, new=step.new, old=step.old, ordered=ordered)
         await self._store.run(
-            lambda tx: tx.audit("token rotated", ordered, detail=f"{step.old} by {step.new}")
+            lambda tx: tx.audit("token rotated", ordered, what={"old": step.old, "new": step.new})
         )
         return step
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from relay.store import rows
 from relay.store.reading import settled_view
 from relay.store.records import ChangeState, Settlement
-
-if TYPE_CHECKING:
-    from relay.store.transaction import Transaction
+from relay.store.transaction import Transaction, from_json, to_json
 
 
 def settlement_of(tx: Transaction, change: int) -> Settlement | None:
@@ -61,3 +57,18 @@ def by_target(tx: Transaction, resource: int, done: list[int], *, created: bool)
         row = rows.by_row(tx, resource)
         view = settled_view(tx, row)
         tx.outbox.settled.append((change, Settlement(ChangeState.DELIVERED, view)))
+
+
+def mark_told(tx: Transaction, resource: int, key: int) -> None:
+    """The IdP has heard of a parked refusal: its next repetition is tried again."""
+    reason = from_json(
+        tx.value(
+            "SELECT reason FROM effect WHERE resource = ? AND key = ? AND state = 'parked'",
+            (resource, key),
+        )
+    )
+    if reason:
+        tx.run(
+            "UPDATE effect SET reason = ? WHERE resource = ? AND key = ?",
+            (to_json({**reason, "told": True}), resource, key),
+        )

@@ -27,7 +27,7 @@ def step(tx: Transaction, seconds: float) -> None:
         tx.run(f"UPDATE {table} SET due = due + ? WHERE due > 0", (seconds,))
     tx.run("UPDATE lane SET since = since + ?1, touched = touched + ?1", (seconds,))
     tx.run("UPDATE hold SET until = until + ? WHERE until IS NOT NULL", (seconds,))
-    tx.audit("clock stepped", "relay", detail=f"{seconds:+.1f} s")
+    tx.audit("clock stepped", "relay", what={"by_s": round(seconds, 1)})
     tx.outbox.work = True
 
 

@@ -111,7 +111,7 @@ def _repeat(
     tx: Transaction, resource: ResourceRow, change: int, waiting: bool, request: Accepting
 ) -> Accepted:
     """The first answer again; a strict client still hears of no success before TFE has it."""
-    tx.audit("repeated", resource.kind, change=change, resource=resource.id)
+    tx.audit("repeated", request.connection, change=change, resource=resource.id)
     view = resource_view(tx, resource, members=resource.size <= request.most_members)
     return Accepted(change, view, repeat=True, wait=waiting or request.strict)
 

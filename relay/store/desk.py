@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from relay.rules.types import JsonObject, Kind
     from relay.store.drifting import Drift
     from relay.store.engine import Connection
-    from relay.store.executor import Reader, Writer
+    from relay.store.executor import Writer
     from relay.store.giving import Estate, Given
     from relay.store.opening import StoreSettings
+    from relay.store.reader import Reader
     from relay.store.releasing import Held, Selection
     from relay.store.status import PartOf
     from relay.store.transaction import Transaction

@@ -9,14 +9,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from relay.errors import NotOwned, ParkedBefore, Refused, Unavailable
-from relay.store import accepting, answering, owning, parking, reading
+from relay.store import accepting, answering, owning, reading
 from relay.store.incoming import Accepting, AcceptRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from relay.rules.types import JsonObject, Kind, Write
-    from relay.store.executor import Reader, Writer
+    from relay.store.executor import Writer
+    from relay.store.reader import Reader
     from relay.store.records import Accepted, ListQuery, Page, Resource, Settlement
 
 SCAN_LIMIT = 10_000
@@ -98,7 +99,7 @@ class Directory:
 
     def _tell(self, resource: int, key: int) -> None:
         """The IdP is about to hear of what TFE refused: once."""
-        self._writer.submit_lazily(lambda tx: parking.mark_told(tx, resource, key))
+        self._writer.submit_lazily(lambda tx: answering.mark_told(tx, resource, key))
 
     def _abandoned(self, future: asyncio.Future[Accepted]) -> None:
         """The client went while its write was being committed: it is kept, nobody waits (A2)."""

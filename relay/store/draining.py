@@ -15,13 +15,13 @@ NOTE: Final = "draining"
 def begin(tx: Transaction, actor: str, reason: str) -> None:
     """Take no more writes from now on, and say why."""
     binding.note(tx, NOTE, reason)
-    tx.audit("draining", actor, detail=reason)
+    tx.audit("draining", actor, reason=reason)
 
 
 def end(tx: Transaction, actor: str, reason: str) -> None:
     """Take writes again."""
     tx.run("DELETE FROM meta WHERE key = ?", (NOTE,))
-    tx.audit("drained", actor, detail=reason)
+    tx.audit("drained", actor, reason=reason)
 
 
 def why(tx: Transaction) -> str | None:

@@ -88,7 +88,7 @@ def follow(tx: Transaction, after: tuple[int, int], actor: str) -> tuple[int, in
     touched = set()
     for one in drifts(tx.connection, after):
         _follow(tx, rows.by_row(tx, one.resource), one.key)
-        tx.audit("followed", actor, resource=one.resource, detail=f"key {one.key}")
+        tx.audit("followed", actor, resource=one.resource, what={"key": one.key})
         touched.add(one.resource)
     for resource in touched:
         effects.settle_changes(tx, resource)

@@ -46,7 +46,7 @@ def drop(tx: Transaction, change: int, actor: str, reason: str) -> None:
     if row is None:
         raise Refused(404, f"no change has the number {change}")
     resource, state, writes = rows.by_row(tx, row[0]), row[1], from_json(row[2])
-    tx.audit("dropped", actor, change=change, resource=resource.id, detail=reason)
+    tx.audit("dropped", actor, change=change, resource=resource.id, reason=reason)
     match state:
         case ChangeState.PARKED:
             _forget(tx, resource, change, writes)

@@ -131,7 +131,7 @@ def settle_changes(
         for change, keys in _pending(tx, resource, closed)
         if not _any_open(tx, resource, change, keys)
     ]
-    deliver(tx, done)
+    deliver(tx, resource, done)
     return done
 
 
@@ -190,13 +190,31 @@ _DELIVER: Final = (
 )
 
 
-def deliver(tx: Transaction, changes: list[int]) -> None:
-    """Mark changes as delivered."""
+def deliver(tx: Transaction, resource: int, changes: list[int]) -> None:
+    """Mark changes of a resource as delivered; folded ones make one entry of the audit log."""
     if not changes:
         return
     for change in changes:
         finishing.tell(tx, tx.all(_DELIVER, (tx.now, change)))
     move(tx, ChangeState.DELIVERED, len(changes))
+    tx.audit(
+        ChangeState.DELIVERED.value,
+        "relay",
+        change=changes[-1],
+        resource=resource,
+        what={"changes": [list(span) for span in _runs(changes)]},
+    )
+
+
+def _runs(changes: Iterable[int]) -> list[Span]:
+    """Numbers as spans: a thousand changes in a row are told as one."""
+    runs: list[Span] = []
+    for change in sorted(changes):
+        if runs and change == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], change)
+        else:
+            runs.append((change, change))
+    return runs
 
 
 def move(tx: Transaction, to: ChangeState, by: int = 1) -> None:

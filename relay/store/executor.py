@@ -1,4 +1,4 @@
-"""Where store operations run: one thread each for writing and reading, or inline in simulation.
+"""Where store operations run: the one thread that writes, or inline in simulation.
 
 Group commit: the writer drains its whole queue, runs every operation in its own savepoint of one
 transaction, commits once, and wakes all callers with one call into the event loop. One bad
@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import structlog
 
-from relay.errors import Unavailable
 from relay.store import ballast, clock_steps
-from relay.store.engine import Connection, DatabaseError, is_trouble, says_full
+from relay.store.engine import Connection, DatabaseError, says_full
+from relay.store.reader import as_heard
 from relay.store.transaction import Outbox, Transaction
 from relay.telemetry import events
 
 if TYPE_CHECKING:
     from relay.clock import Clock, Ids
+    from relay.rules.chain import Head
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ class Writer:
         ids: mints the ids of new resources.
         delivered: called in the event loop after each commit with all that happened in it.
         observer: told of each commit.
+        names: the audit log may name persons.
     """
 
     def __init__(
@@ -77,12 +79,16 @@ class Writer:
         ids: Ids,
         delivered: Delivered,
         observer: Observer,
+        *,
+        names: bool = True,
     ) -> None:
         self._connection = connection
         self._clock = clock
         self._ids = ids
         self._delivered = delivered
         self._observer = observer
+        self._names = names
+        self._head: Head | None = None
         self._ahead_s = clock.wall() - clock.monotonic()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lazy: list[Operation] = []
@@ -165,6 +171,7 @@ class Writer:
         except DatabaseError as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._head = None
             results = [(job, None, as_heard(error)) for job in jobs]
             outbox = Outbox(full=says_full(error))
             if outbox.full:
@@ -194,7 +201,9 @@ class Writer:
     def _one(self, job: _Job, outbox: Outbox) -> tuple[_Job, Any, BaseException | None]:
         """Run one operation in its savepoint: its failure undoes itself alone."""
         execute = self._connection.execute
-        transaction = Transaction(self._connection, self._clock.wall(), self._ids)
+        transaction = Transaction(
+            self._connection, self._clock.wall(), self._ids, names=self._names, head=self._head
+        )
         execute("SAVEPOINT operation")
         try:
             result = job.operation(transaction)
@@ -210,6 +219,7 @@ class Writer:
             return job, None, error
         execute("RELEASE operation")
         outbox.merge(transaction.outbox)
+        self._head = transaction.head
         return job, result, None
 
     def _resolve(
@@ -223,75 +233,3 @@ class Writer:
                 job.future.set_result(result)
             else:
                 job.future.set_exception(error)
-
-
-class Reader:
-    """The one thread that reads, on its own connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._jobs: queue.SimpleQueue[tuple[Callable[[Connection], Any], Any] | None]
-        self._jobs = queue.SimpleQueue()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="store-reader", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread, from inside the event loop that its callers run in."""
-        self._loop = asyncio.get_running_loop()
-        self._thread.start()
-
-    def submit(self, query: Callable[[Connection], T]) -> asyncio.Future[T]:
-        """Run `query`; it must not write."""
-        assert self._loop is not None
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put((query, future))
-        return future
-
-    def stop(self) -> None:
-        """End the thread and close the connection."""
-        self._jobs.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            done: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
-            while job is not None:
-                done.append((job[1], *self._one(job[0])))
-                if self._jobs.empty() or len(done) >= MAX_BATCH:
-                    break
-                job = self._jobs.get()
-            assert self._loop is not None
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(_settle, done)
-            if job is None:
-                break
-        self._connection.close()
-
-    def _one(self, query: Callable[[Connection], Any]) -> tuple[Any, BaseException | None]:
-        try:
-            return query(self._connection), None
-        except DatabaseError as error:
-            return None, as_heard(error)
-        except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means
-            return None, error
-
-
-def _settle(done: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-    for future, result, error in done:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-
-def as_heard(error: Exception) -> Exception:
-    """SQLite's failure as the caller hears it.
-
-    Trouble of the disk: come back, nothing was half-written (A7, A10). Anything else is a fault of
-    ours, and itself: no repetition cures it.
-    """
-    if not is_trouble(error):
-        return error
-    return Unavailable(f"the relay cannot use its disk now ({error})", retry_after_s=30)

@@ -34,10 +34,12 @@ from relay.store import (
     settling,
     status,
 )
+from relay.store.auditing import AuditLog
 from relay.store.comparison import Comparison
 from relay.store.desk import Desk
 from relay.store.directory import Directory
-from relay.store.executor import Observer, Reader, Writer
+from relay.store.executor import Observer, Writer
+from relay.store.reader import Reader
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -97,7 +99,8 @@ class Store:
             connection = engine.open_writer(settings.path, synchronous=settings.synchronous)
             now, self._restored = identity.opened(connection, known)
             self._lock.remember(now)
-            self._writer = Writer(connection, clock, ids, self._committed, observer)
+            names = settings.names
+            self._writer = Writer(connection, clock, ids, self._committed, observer, names=names)
             self._reader = Reader(engine.open_reader(settings.path))
             # Operators may ask what takes a while: no identity provider waits behind them.
             self._operators = Reader(engine.open_reader(settings.path, engine.SMALL_CACHE_KIB))
@@ -112,19 +115,19 @@ class Store:
         self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
         self.desk = Desk(self._writer, self._operators, settings, clock)
         self.comparison = Comparison(self._insist, self._asked)
+        self.audit = AuditLog(self.run, self._operators.submit)
 
     async def start(self) -> int:
         """Start the threads and settle what a dead process left; attempts that were in flight."""
         self._writer.start()
         self._reader.start()
         self._operators.start()
-        policy = self._settings.guard
-        await self._writer.submit(lambda tx: guard.configure(tx, policy))
+        await self.audit.seal()
+        await self._writer.submit(lambda tx: guard.configure(tx, self._settings.guard))
         most = self._settings.rules.profile.max_members if self._settings.overflow else None
         await self._writer.submit(lambda tx: seating.configure(tx, most))
         await self._writer.submit(ballast.take)
-        if self._restored is not None:
-            reason = self._restored
+        if (reason := self._restored) is not None:
             await self._writer.submit(lambda tx: restoring.begin(tx, reason))
         return await self._writer.submit(recovering.recover)
 

@@ -15,6 +15,7 @@ from relay.store import rows
 from relay.store.owning import OWNER
 
 if TYPE_CHECKING:
+    from relay.rules.types import JsonObject
     from relay.store.engine import Connection
     from relay.store.transaction import Transaction
 
@@ -115,8 +116,8 @@ def give(
     actor, reason = why
     for row, *_ in found:
         tx.run("UPDATE resource SET given_to = ? WHERE id = ?", (estate.heir, row))
-        detail = f"{estate.owner} to {estate.heir}: {reason}"
-        tx.audit("transferred", actor, resource=row, detail=detail)
+        what: JsonObject = {"from": estate.owner, "to": estate.heir}
+        tx.audit("transferred", actor, resource=row, what=what, reason=reason)
     return [Given(*one) for one in found]
 
 

@@ -166,7 +166,7 @@ def _trip(tx: Transaction, connection: str, reason: str) -> None:
         "INSERT INTO trip (connection, since, reason) VALUES (?, ?, ?)",
         (connection, tx.now, reason),
     )
-    tx.audit("guard tripped", connection, detail=reason)
+    tx.audit("guard tripped", connection, what={"why": reason})
     tx.outbox.counted.append(("tripped", connection))
     unsent = tx.all(
         "SELECT DISTINCT e.resource, e.key FROM revocation r"
@@ -189,4 +189,4 @@ def end_trips(tx: Transaction) -> None:
         if tx.one("SELECT 1 FROM effect WHERE held_by = ? LIMIT 1", (why,)):
             continue
         tx.run("DELETE FROM trip WHERE connection = ?", (connection,))
-        tx.audit("guard lifted", "relay", detail=connection)
+        tx.audit("guard lifted", "relay", what={"connection": connection})

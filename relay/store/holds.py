@@ -64,7 +64,9 @@ def raise_hold(tx: Transaction, name: HoldName, reason: str, until: float | None
     )
     tx.outbox.holds.append((name, Hold(name, since if stood else tx.now, until, reason)))
     if not stood:
-        tx.audit("hold raised", "relay", detail=f"{name.value}: {reason}")
+        ordered = name is HoldName.OPERATOR and ": " in reason
+        who, why = (reason, None) if ordered else ("relay", reason)
+        tx.audit("hold raised", who, what={"hold": name.value}, reason=why)
         tx.outbox.counted.append(("holds", name.value))
     return not stood
 
@@ -73,7 +75,7 @@ def lift(tx: Transaction, name: HoldName, actor: str = "relay") -> bool:
     """Lift a hold; True when it stood."""
     stood = bool(tx.run("DELETE FROM hold WHERE name = ?", (name.value,)))
     if stood:
-        tx.audit("hold lifted", actor, detail=name.value)
+        tx.audit("hold lifted", actor, what={"hold": name.value})
         tx.outbox.work = True
     tx.outbox.holds.append((name, None))
     return stood

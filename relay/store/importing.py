@@ -101,7 +101,7 @@ def take_page(
         return _save(tx, replace(now, kind=Kind.GROUP, start=1, total=None))
     finished = replace(now, passes=now.passes + 1, done=not now.fresh)
     if finished.done:
-        tx.audit("imported", "relay", detail=f"{finished.seen} read in {finished.passes} passes")
+        tx.audit("imported", "relay", what={"read": finished.seen, "passes": finished.passes})
         return _save(tx, finished)
     return _save(tx, replace(finished, kind=Kind.USER, start=1, fresh=0, total=None))
 

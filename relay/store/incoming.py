@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -98,10 +98,35 @@ def insert_change(
         ),
     )
     tx.count("accepted", ChangeState.PENDING.value)
-    tx.run("UPDATE resource SET last_change = ? WHERE id = ?", (change, resource))
-    tx.audit("accepted", request.connection, change=change, resource=resource, detail=why)
+    [(name,)] = tx.all(
+        "UPDATE resource SET last_change = ? WHERE id = ? RETURNING name", (change, resource)
+    )
+    tx.audit(
+        "accepted",
+        request.connection,
+        change=change,
+        resource=resource,
+        what=_told(request.write, writes),
+        detail=name if why is None else f"{name}: {why}",
+    )
     tx.outbox.counted.append(("changes", "accepted"))
     return change
+
+
+def _told(write: Write, writes: dict[str, Any]) -> JsonObject:
+    """What a change does, for the audit log: keys and rows, and no value that names anybody."""
+    told: JsonObject = {"verb": write.verb.value, "kind": write.kind.value}
+    fields = writes.get("f", {})
+    if fields and "exists" not in writes:
+        told["fields"] = sorted(fields)
+    if "active" in fields:
+        told["active"] = fields["active"]
+    for sign, name in (("+", "adds"), ("-", "removes")):
+        if sign in writes:
+            told[name] = writes[sign]
+    if writes.get("exists") is False or fields.get("active") is False or "-" in writes:
+        told["revokes"] = True
+    return told
 
 
 def insert_resource(
@@ -201,7 +226,7 @@ def _is_pending(tx: Transaction, row: int, change: int) -> bool:
         return False
     if effects.is_open(tx, row, change):
         return True
-    effects.deliver(tx, [change])
+    effects.deliver(tx, row, [change])
     tx.outbox.counted.append(("saved", "no_op"))
     return False
 
@@ -213,7 +238,13 @@ def leave_out(
     if not groups:
         return accepted
     detail = ", ".join(groups)
-    tx.audit("nested group left out", request.connection, change=accepted.change, detail=detail)
+    tx.audit(
+        "nested group left out",
+        request.connection,
+        change=accepted.change,
+        what={"groups": len(groups)},
+        detail=detail,
+    )
     return replace(accepted, left_out=tuple(groups))
 
 

@@ -19,7 +19,7 @@ def leave_out(tx: Transaction, user: int) -> None:
     groups = tx.all("SELECT resource FROM effect WHERE key = ? AND state = 'waiting'", (user,))
     for (group,) in groups:
         closed = effects.close(tx, group, user)
-        tx.audit("left out", "relay", resource=group, detail=f"member {user} was refused")
+        tx.audit("left out", "relay", resource=group, what={"member": user})
         effects.settle_changes(tx, group, [closed])
         lanes.renew(tx, rows.by_row(tx, group))
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
+from relay.store import audit_log
 from relay.store.identity import RESTORED
 from relay.store.migrations import statements
 
@@ -60,8 +63,7 @@ def mend(connection: Connection, why: str, now: float) -> None:
         connection.execute(step)
     note = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
     connection.execute(note, (RESTORED, why))
-    connection.execute(
-        "INSERT INTO audit (at, event, actor, detail) VALUES (?, 'salvaged', 'operator', ?)",
-        (now, why),
-    )
+    what = orjson.dumps({"missing": audit_log.missing(connection)}).decode()
+    about = ("salvaged", "operator", None, None, None, what)
+    audit_log.append(connection, audit_log.head(connection), now, about, why)
     connection.execute("COMMIT")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database, Migrations
 
+from relay.store.audit_log import TRIGGERS
 from relay.store.schema import APPLICATION_ID, TABLES
 
 if TYPE_CHECKING:
@@ -97,3 +98,16 @@ def given_to(db: Database) -> None:
     earlier release creates in this file has its owner as well (decision 11).
     """
     db.execute("ALTER TABLE resource ADD COLUMN given_to TEXT")
+
+
+@migrations(name="0008_chain")
+def chain(db: Database) -> None:
+    """Each entry of the audit log is chained to the one before it (relay.store.audit_log).
+
+    Entries that are there are chained when the relay starts, as are those that an earlier release
+    writes behind ours.
+    """
+    for column in ("attempt INTEGER", "what TEXT", "salt BLOB", "commitment BLOB", "hash BLOB"):
+        db.execute(f"ALTER TABLE audit ADD COLUMN {column}")
+    for statement in statements(TRIGGERS):
+        db.execute(statement)

@@ -25,6 +25,7 @@ class StoreSettings:
         min_free_bytes: below this much free space writes of IdPs are answered 503, so that
             delivery can still record its results (A7).
         overflow: groups larger than TFE takes are held there in parts.
+        names: the audit log may name persons and carry TFE's words.
         guard: how much an IdP may take away before an operator is asked.
     """
 
@@ -34,3 +35,4 @@ class StoreSettings:
     min_free_bytes: int = 64 * 1024 * 1024
     guard: GuardPolicy = OPEN_DOOR
     overflow: bool = False
+    names: bool = True

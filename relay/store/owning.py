@@ -49,6 +49,6 @@ def refused(request: Accepting, resource: int) -> Callable[[Transaction], None]:
     verb = request.write.verb.value
 
     def keep(tx: Transaction) -> None:
-        tx.audit("not its own", request.connection, resource=resource, detail=verb)
+        tx.audit("not its own", request.connection, resource=resource, what={"verb": verb})
 
     return keep

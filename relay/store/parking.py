@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key
-from relay.store import effects, finishing, joining, part_upkeep, returning
+from relay.store import answering, effects, finishing, joining, part_upkeep, returning
 from relay.store.effects import Effect, keys_written, move
 from relay.store.records import ChangeState, Settlement
 from relay.store.transaction import Transaction, from_json, to_json
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from relay.rules.planner_types import Request
+    from relay.rules.types import JsonObject
     from relay.store.rows import ResourceRow
 
 OWED_SLICE: Final = 1 << 30
@@ -125,7 +126,7 @@ def _split(tx: Transaction, resource: int, found: list[Effect]) -> None:
             [(number, resource, effect.key) for effect in part],
         )
     tx.run("UPDATE lane SET unfolding = 1 WHERE resource = ?", (resource,))
-    tx.audit("unfolded", "relay", resource=resource, detail=f"{len(found)} effects")
+    tx.audit("unfolded", "relay", resource=resource, what={"effects": len(found)})
 
 
 def _owe(tx: Transaction, resource: int, effect: Effect, refusal: Refusal) -> None:
@@ -138,7 +139,15 @@ def _owe(tx: Transaction, resource: int, effect: Effect, refusal: Refusal) -> No
         (part, tx.now + wait, _reason(refusal, None), resource, effect.key),
     )
     if not effect.refusals:
-        tx.audit("owed", "relay", change=effect.last, resource=resource, detail=refusal.detail)
+        status: JsonObject = {"status": refusal.status}
+        tx.audit(
+            "owed",
+            "relay",
+            change=effect.last,
+            resource=resource,
+            what=status,
+            detail=refusal.detail,
+        )
         tx.outbox.owed.append(finishing.Owed(effect.last, resource, refusal.status))
 
 
@@ -153,21 +162,6 @@ def _reason(refusal: Refusal, value: object) -> str:
             "behind": refusal.behind,
         }
     )
-
-
-def mark_told(tx: Transaction, resource: int, key: int) -> None:
-    """The IdP has heard of a parked refusal: its next repetition is tried again."""
-    reason = from_json(
-        tx.value(
-            "SELECT reason FROM effect WHERE resource = ? AND key = ? AND state = 'parked'",
-            (resource, key),
-        )
-    )
-    if reason:
-        tx.run(
-            "UPDATE effect SET reason = ? WHERE resource = ? AND key = ?",
-            (to_json({**reason, "told": True}), resource, key),
-        )
 
 
 def end_change(
@@ -188,7 +182,8 @@ def end_change(
     finishing.tell(tx, moved)
     if state is ChangeState.PARKED:
         tx.outbox.counted.append(("parked", str(refusal.status)))
-    tx.audit(state.value, "relay", change=change, detail=said)
+    about: JsonObject = {"status": refusal.status}
+    tx.audit(state.value, "relay", change=change, resource=moved[0][1], what=about, detail=said)
     if waits:
         told = Settlement(state, None, refusal.status, refusal.scim_type, said)
         tx.outbox.settled.append((change, told))
@@ -238,7 +233,7 @@ def _undo_creation(
     """A creation refused live leaves nothing, unless its id was given out before: S5 keeps that."""
     if revived:
         park_creation(tx, resource, refusal, ChangeState.REFUSED)
-        mark_told(tx, resource.id, Key.EXISTS)
+        answering.mark_told(tx, resource.id, Key.EXISTS)
         return
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0", (resource.id,))

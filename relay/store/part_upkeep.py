@@ -92,7 +92,7 @@ def compact(tx: Transaction, named: str, actor: str, reason: str) -> list[str]:
     empty = [part for part in parts_of(tx, group.id) if part.live and _is_empty(tx, part)]
     for part in empty:
         _delete(tx, part.row, "relay", reason)
-        tx.audit("compacted", actor, resource=part.row, detail=reason)
+        tx.audit("compacted", actor, resource=part.row, reason=reason)
         tx.outbox.work = True
     return [part.name for part in empty]
 

@@ -3,7 +3,7 @@
 Semantics A4: no counter moves, and nothing goes that something alive may still look at: what is
 pending, parked or held, and all that its resource was written since; the last change of every
 resource that is there (the repeat window of A1); what an operator rejected. The audit log is not
-history in this sense: it has a life of its own.
+history in this sense: it has a life of its own (relay.store.audit_pruning).
 """
 
 from __future__ import annotations
@@ -74,23 +74,25 @@ _ATTEMPTS: Final = (
 )
 
 
-def horizon(tx: Transaction, keep_s: float) -> float:
+def horizon(tx: Transaction, keep_s: float, note: str = NOTE, table: str = "change") -> float:
     """Wall time before which history may go; it moves by a day at most.
 
     Args:
         tx: the transaction.
         keep_s: how long history is kept.
+        note: where it stands, in `meta`.
+        table: whose history.
     """
-    reached = tx.value("SELECT CAST(value AS REAL) FROM meta WHERE key = ?", (NOTE,))
+    reached = tx.value("SELECT CAST(value AS REAL) FROM meta WHERE key = ?", (note,))
     if reached is None:
-        reached = tx.value("SELECT at FROM change ORDER BY id LIMIT 1")
+        reached = tx.value(f"SELECT at FROM {table} ORDER BY id LIMIT 1")
     if reached is None:
         return tx.now - keep_s
     before: float = min(tx.now - keep_s, reached + STRIDE_S)
     tx.run(
         "INSERT INTO meta (key, value) VALUES (?, ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (NOTE, repr(before)),
+        (note, repr(before)),
     )
     return before
 

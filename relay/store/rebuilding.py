@@ -90,7 +90,7 @@ def begin(tx: Transaction, ordered: str, *, rebind: bool) -> Rebuild:
     """
     tx.run(f"UPDATE resource SET c_at = 0 WHERE {_BOUND}")
     tx.run("DELETE FROM drift")
-    tx.audit("rebind" if rebind else "rebuild", ordered, detail=to_json(left(tx.connection)))
+    tx.audit("rebind" if rebind else "rebuild", ordered, what=dict(left(tx.connection)))
     return _save(tx, Rebuild(tx.now, ordered, rebind))
 
 

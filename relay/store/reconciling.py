@@ -152,7 +152,7 @@ def recreate(tx: Transaction, kind: Kind, instead: Mapping[int, TargetResource])
 
 def _note(tx: Transaction, kind: Kind, resource: ResourceRow, what: DriftKind, detail: str) -> None:
     _write(tx, resource.id, kind, resource.name, what, detail)
-    tx.audit("drift", "relay", resource=resource.id, detail=f"{what.value}: {detail}")
+    tx.audit("drift", "relay", resource=resource.id, what={"drift": what.value}, detail=detail)
 
 
 def _write(

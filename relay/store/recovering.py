@@ -58,8 +58,7 @@ def _spare_reading(tx: Transaction, resource: int) -> None:
     if deaths < DEATHS_UNASKED:
         return
     tx.run("DELETE FROM verification WHERE resource = ?", (resource,))
-    detail = f"under way at {deaths} deaths of the relay"
-    tx.audit("not read back", "relay", resource=resource, detail=detail)
+    tx.audit("not read back", "relay", resource=resource, what={"deaths": deaths})
 
 
 def _suspect(tx: Transaction, resource: int) -> None:

@@ -140,7 +140,7 @@ def approve(tx: Transaction, selection: Selection, actor: str, reason: str) -> l
             (one.resource, one.key),
         )
         ledger.approve(tx, one.resource, one.key)
-        tx.audit("approved", actor, change=one.change, resource=one.resource, detail=reason)
+        _note(tx, "approved", one, actor, reason)
     _after(tx, {one.resource for one in found})
     return found
 
@@ -149,7 +149,7 @@ def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> li
     """Undo the next batch of held effects: their keys are desired as they were; those of it."""
     found = _batch(tx, selection)
     for one in found:
-        tx.audit("rejected", actor, change=one.change, resource=one.resource, detail=reason)
+        _note(tx, "rejected", one, actor, reason)
         ledger.strike_out(tx, one.resource, [one.key])
         tx.run(
             "INSERT OR REPLACE INTO rejected (resource, key, connection, change, at, actor, reason)"
@@ -243,3 +243,14 @@ def rejected(connection: Connection, limit: int = 1000) -> list[dict[str, Any]]:
     )
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _note(tx: Transaction, decision: str, one: Held, actor: str, reason: str) -> None:
+    tx.audit(
+        decision,
+        actor,
+        change=one.change,
+        resource=one.resource,
+        what={"key": one.key},
+        reason=reason,
+    )

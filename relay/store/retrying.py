@@ -61,7 +61,7 @@ def retry(
         case _:
             raise Refused(409, f"change {change} is {state}: there is nothing to try again")
     for one in tried:
-        tx.audit("retried", actor, change=one, resource=resource.id, detail=reason)
+        tx.audit("retried", actor, change=one, resource=resource.id, reason=reason)
     waiting = [other for one in tried for other in dependents.of(tx, one) if other not in tried]
     for other in waiting:
         tried += retry(tx, other, actor, reason, profile)

@@ -63,6 +63,7 @@ class Circumstances:
 
 def settle(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances) -> None:
     """Record an attempt's verdict and all that follows from it."""
+    tx.attempt = claim.attempt
     attempting.finish_attempt(
         tx, claim, verdict.outcome.value, verdict.status, verdict.detail, now.slot_at
     )

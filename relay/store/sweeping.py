@@ -162,7 +162,7 @@ def next_kind(tx: Transaction, sweep: Sweep, instead: Mapping[int, TargetResourc
         recreate(tx, sweep.kind, instead)
     if sweep.kind is Kind.USER:
         return _save(tx, replace(sweep, kind=Kind.GROUP, start=1, behind=None))
-    tx.audit("reconciled", "relay", detail=to_json({"checked": sweep.checked, **sweep.found}))
+    tx.audit("reconciled", "relay", what={"checked": sweep.checked, **sweep.found})
     return _save(tx, replace(sweep, finished=tx.now))
 
 

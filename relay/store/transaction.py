@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from relay.store import audit_log
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from relay.clock import Ids
+    from relay.rules.chain import Head
+    from relay.rules.types import JsonObject
     from relay.store.engine import Connection
     from relay.store.finishing import Finished, Owed, Sending
     from relay.store.holds import Hold, HoldName
@@ -59,16 +63,30 @@ class Transaction:
 
     Attributes:
         now: wall time in seconds since the epoch, one value for all rows of an operation.
+        names: the audit log may name persons.
+        attempt: the request to TFE whose result is being recorded.
+        head: where the audit log's chain stands; None if it is to be looked up.
         outbox: what to tell others after the commit.
         sending: the attempt that this transaction settles, or None.
     """
 
-    __slots__ = ("_connection", "_ids", "now", "outbox", "sending")
+    __slots__ = ("_connection", "_ids", "attempt", "head", "names", "now", "outbox", "sending")
 
-    def __init__(self, connection: Connection, now: float, ids: Ids) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        now: float,
+        ids: Ids,
+        *,
+        names: bool = True,
+        head: Head | None = None,
+    ) -> None:
         self._connection = connection
         self._ids = ids
         self.now = now
+        self.names = names
+        self.head = head
+        self.attempt: int | None = None
         self.outbox = Outbox()
         self.sending: Sending | None = None
 
@@ -85,6 +103,7 @@ class Transaction:
     def apart(self) -> Iterator[None]:
         """Run a part whose failure undoes itself alone, with all it has to tell."""
         whole, self.outbox = self.outbox, Outbox()
+        head = self.head
         self._connection.execute("SAVEPOINT part")
         try:
             yield
@@ -92,7 +111,7 @@ class Transaction:
             if self._connection.in_transaction:  # else SQLite gave all of it up (full, I/O)
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
-            self.outbox = whole
+            self.outbox, self.head = whole, head
             raise
         self._connection.execute("RELEASE part")
         whole.merge(self.outbox)
@@ -137,13 +156,29 @@ class Transaction:
         *,
         change: int | None = None,
         resource: int | None = None,
+        what: JsonObject | None = None,
         detail: str | None = None,
+        reason: str | None = None,
     ) -> None:
-        """Append to the audit log: what was decided, by whom, about what."""
-        self.run(
-            "INSERT INTO audit (at, event, actor, change, resource, detail)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (self.now, event, actor, change, resource, detail),
+        """Append to the audit log: what was decided, by whom, about what, by which request.
+
+        Args:
+            event: what was decided.
+            actor: a connection's name, `relay`, or an operator; an order comes as `WHO: WHY`.
+            change: about which change.
+            resource: about which user or group.
+            what: particulars that name nobody; they are chained, and stay.
+            detail: what may name somebody; not written if personal data is to be minimal.
+            reason: an operator's own words; always written, and can be forgotten.
+        """
+        who, _, why = actor.partition(": ")
+        words = [one for one in (detail if self.names else None, reason, why) if one]
+        if self.head is None:
+            self.head = audit_log.head(self._connection)
+        told = None if what is None else to_json(what)
+        about = (event, who, change, resource, self.attempt, told)
+        self.head = audit_log.append(
+            self._connection, self.head, self.now, about, ": ".join(words) or None
         )
 
 

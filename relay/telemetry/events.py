@@ -20,6 +20,8 @@ STORE_COPIED: Final = "store.copied"
 STORE_TROUBLE: Final = "store.trouble"
 CLOCK_STEPPED: Final = "clock.stepped"
 HISTORY_PRUNED: Final = "history.pruned"
+AUDIT_HEAD: Final = "audit.head"
+AUDIT_PRUNED: Final = "audit.pruned"
 
 # Front
 REQUEST_REFUSED: Final = "request.refused"
@@ -93,6 +95,16 @@ FIELDS: Final[dict[str, Event]] = {
         "info",
         "Changes and attempts settled before that time (seconds since the epoch) went.",
         ("changes", "attempts", "before"),
+    ),
+    AUDIT_HEAD: Event(
+        "info",
+        "Where the audit log's chain stands: once a minute if it moved, else once an hour.",
+        ("entry", "hash"),
+    ),
+    AUDIT_PRUNED: Event(
+        "info",
+        "Entries of the audit log went for their age, and words of others were forgotten.",
+        ("entries", "forgotten"),
     ),
     REQUEST_REFUSED: Event(
         "warning",

@@ -200,11 +200,14 @@ class StoreMetrics:
             registry=registry,
         )
         self._pruned = Counter(
-            f"{PREFIX}_history_pruned", "Rows past `store.history`.", ["table"], registry=registry
+            f"{PREFIX}_history_pruned",
+            "Rows past `store.history` or `audit.history`.",
+            ["table"],
+            registry=registry,
         )
 
     def pruned(self, table: str, rows: int) -> None:
-        """Rows of `change` or `attempt` went."""
+        """Rows of `change`, `attempt` or `audit` went."""
         self._pruned.labels(table).inc(rows)
 
     def committed(self, operations: int, seconds: float) -> None:

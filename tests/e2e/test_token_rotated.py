@@ -158,5 +158,5 @@ async def test_the_secret_is_in_no_note_audit_or_log(tfe, tmp_path, capsys):
             lambda tx: [tx.all("SELECT * FROM meta"), tx.all("SELECT * FROM audit")]
         )
         await asyncio.sleep(0)
-    assert held(tmp_path) not in json.dumps(notes)
+    assert held(tmp_path) not in json.dumps(notes, default=repr)
     assert held(tmp_path) not in capsys.readouterr().out

@@ -77,7 +77,9 @@ async def owner(lab, kind, identifier):
 
 async def audited(lab):
     return await lab.store.run(
-        lambda tx: tx.all("SELECT actor, detail FROM audit WHERE event = 'not its own' ORDER BY id")
+        lambda tx: tx.all(
+            "SELECT actor, what ->> '$.verb' FROM audit WHERE event = 'not its own' ORDER BY id"
+        )
     )
 
 

@@ -324,6 +324,7 @@ async def lab_in(
     counted: Callable[[str, str], None] = lambda _metric, _label: None,
     profile: TargetProfile = TFE,
     threads: bool = True,
+    names: bool = True,
 ) -> AsyncIterator[Lab]:
     """A lab on a database in `folder`; give `tfe` and `clock` again to restart on the same file.
 
@@ -334,7 +335,12 @@ async def lab_in(
     profile = profile if part is None else replace(profile, max_members=part)
     rules = AcceptRules(profile, "userName", max_pending, patience=3, flatten=flatten)
     settings = StoreSettings(
-        folder / "lab.db", rules, synchronous="OFF", guard=guard, overflow=part is not None
+        folder / "lab.db",
+        rules,
+        synchronous="OFF",
+        guard=guard,
+        overflow=part is not None,
+        names=names,
     )
     ids = RandomIds()
     store = Store(settings, clock, ids, Unobserved(), counted)

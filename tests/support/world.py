@@ -33,8 +33,9 @@ from relay.simulator import RateLimit, SimulatorSettings, Tfe
 from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
 from relay.store import Store, StoreSettings
-from relay.store.executor import MAX_BATCH, Reader, Writer
+from relay.store.executor import MAX_BATCH, Writer
 from relay.store.incoming import AcceptRules
+from relay.store.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

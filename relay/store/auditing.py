@@ -1,0 +1,60 @@
+"""`AuditLog`: the part of the store's door that the audit log is looked at and ends through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from relay.store import audit_log, audit_pruning, pruning
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from relay.rules.chain import Head
+    from relay.store.engine import Connection
+    from relay.store.transaction import Transaction
+
+    Write = Callable[[Callable[[Transaction], Any]], Awaitable[Any]]
+    Ask = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+
+T = TypeVar("T")
+
+
+class AuditLog:
+    """Each method is one transaction or one query.
+
+    Args:
+        write: runs a transaction.
+        ask: runs a query at leisure: no identity provider waits behind it.
+    """
+
+    def __init__(self, write: Write, ask: Ask) -> None:
+        self._write = write
+        self._ask = ask
+
+    async def _wrote(self, operation: Callable[[Transaction], T]) -> T:
+        result: T = await self._write(operation)
+        return result
+
+    async def _found(self, query: Callable[[Connection], T]) -> T:
+        result: T = await self._ask(query)
+        return result
+
+    async def seal(self) -> int:
+        """Chain what an earlier release wrote; how many entries."""
+        return await self._wrote(lambda tx: audit_log.seal(tx.connection))
+
+    async def head(self) -> Head:
+        """The last entry's number and hash."""
+        return await self._found(audit_log.tip)
+
+    async def horizon(self, keep_s: float, note: str) -> float:
+        """Wall time before which something may go, if it is kept for so long."""
+        return await self._wrote(lambda tx: pruning.horizon(tx, keep_s, note, "audit"))
+
+    async def prune(self, before: float) -> tuple[int, bool]:
+        """Let the next batch of entries go; how many, and whether all that are old went."""
+        return await self._wrote(lambda tx: audit_pruning.prune(tx, before))
+
+    async def forget(self, before: float) -> tuple[int, bool]:
+        """Forget the words of the next batch of entries; how many, and whether that is all."""
+        return await self._wrote(lambda tx: audit_pruning.forget(tx, before))
