@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from environments import node_programs, python_programs
-from image import replayed
+from environments import documents_in, node_programs, python_programs
+from image import ROOT, replayed
 from support.relays import relay_for
 
 from relay.simulator import RateLimit, SimulatorSettings, simulator
@@ -83,3 +83,14 @@ def pytfe_python():
 def installed(tmp_path_factory):
     """What the image's first stage makes, by its own lines, in a prefix of this machine."""
     return replayed(tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="session")
+def tools():
+    return python_programs("deploy")
+
+
+@pytest.fixture(scope="session")
+def documents(tools):
+    """Reads a YAML file below config/, as a list of its documents."""
+    return lambda name: documents_in(tools, ROOT / "config" / name)

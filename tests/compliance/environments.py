@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -16,7 +17,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,3 +122,15 @@ def _reachable(index: str) -> bool:
     except OSError:
         return False
     return True
+
+
+_TO_JSON = "import json,sys,yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)"
+
+
+def documents_in(tools: Path, path: Path) -> list[Any]:
+    """The documents of a YAML file, read by the YAML of other programs' environment."""
+    with path.open() as file:
+        done = subprocess.run(
+            [tools / "python", "-c", _TO_JSON], stdin=file, capture_output=True, check=True
+        )
+    return json.loads(done.stdout)

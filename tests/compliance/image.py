@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 10_001
+"""The user of the image."""
 STAGE = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1].splitlines()
 
 

@@ -1,17 +1,16 @@
-"""The recipes of the image, of compose and of Kubernetes: linted, checked by schema, replayed."""
+"""The recipes of compose and of Kubernetes: checked by schema, against each other, and replayed."""
 
 import asyncio
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import aiohttp
 import pytest
-from environments import python_programs
-from image import ROOT, STAGE, opened
+from environments import documents_in
+from image import NOBODY, ROOT
 from support.idp import Idp, user
 from support.relays import until
 
@@ -20,110 +19,6 @@ from relay.settings import load
 pytestmark = pytest.mark.compliance
 CLUSTER = ROOT / "config" / "kubernetes"
 OWN_KINDS = sorted(set(CLUSTER.glob("*.yaml")) - {CLUSTER / "servicemonitor.yaml"})
-TO_JSON = "import json,sys,yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)"
-NOBODY = 10_001
-
-
-@pytest.fixture(scope="session")
-def tools():
-    return python_programs("deploy")
-
-
-@pytest.fixture(scope="session")
-def documents(tools):
-    """Reads a YAML file below config/, as a list of its documents."""
-
-    def read(name):
-        with (ROOT / "config" / name).open() as file:
-            done = subprocess.run(
-                [tools / "python", "-c", TO_JSON], stdin=file, capture_output=True, check=True
-            )
-        return json.loads(done.stdout)
-
-    return read
-
-
-def test_hadolint_finds_nothing_in_the_dockerfile(tools):
-    done = subprocess.run(
-        [tools / "hadolint", ROOT / "Dockerfile"], capture_output=True, text=True, check=False
-    )
-
-    assert (done.returncode, done.stdout) == (0, "")
-
-
-def test_what_is_copied_into_the_image_passes_its_ignore_file():
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    let_in = {line[1:] for line in ignored if line.startswith("!")}
-    copied = {name for line in STAGE if line.startswith("COPY") for name in line.split()[1:-1]}
-
-    assert copied == let_in
-
-
-async def test_the_image_as_replayed_serves_a_user_without_rights_on_a_read_only_root(
-    installed, tmp_path
-):
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("needs root, to take all rights away")
-    opened(tmp_path)
-    data = tmp_path / "data"
-    data.mkdir()
-    os.chown(data, NOBODY, NOBODY)
-    config = tmp_path / "relay.toml"
-    config.write_text(
-        f'[listen]\naddress = "unix:{data}/scim.sock"\n'
-        f'[[connections]]\nname = "idp"\ntoken_hash = "sha256:{"0" * 64}"\n'
-        f'[target]\nurl = "http://127.0.0.1:1/scim/v2"\ntoken_file = "{config}"\n'
-        f'[store]\npath = "{data}/relay.db"\n[metrics]\naddress = "127.0.0.1:0"\n'
-    )
-    # What --read-only does: nothing can be written but the volume.
-    script = (
-        f"mount --bind {data} {data}; mount -o remount,bind,ro /;"
-        f" exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --no-new-privs"
-        f" --bounding-set=-all {installed}/bin/scim-relay serve"
-    )
-    process = await asyncio.create_subprocess_exec(
-        *("unshare", "--mount", "--propagation", "private", "sh", "-ec", script),
-        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "SCIM_RELAY_CONFIG": str(config)},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    lines = []
-    async with asyncio.timeout(60):
-        async for line in process.stderr:
-            lines.append(line)
-            if b"relay.ready" in line:
-                break
-    assert b"relay.ready" in lines[-1], lines
-    status, mounts = process_files(process.pid)
-    root = next(fields for fields in map(str.split, reversed(mounts)) if fields[1] == "/")
-    assert re.search(rf"^Uid:\s+{NOBODY}\s+{NOBODY}", status, re.MULTILINE)
-    assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
-    assert "ro" in root[3].split(",")
-    process.terminate()
-    await process.stderr.read()
-    assert await process.wait() == 0
-
-
-def process_files(pid):
-    folder = Path(f"/proc/{pid}")
-    return (folder / "status").read_text(), (folder / "mounts").read_text().splitlines()
-
-
-def test_the_bill_of_materials_names_what_is_locked(tools, installed, tmp_path):
-    target = tmp_path / "sbom.json"
-    subprocess.run(
-        [tools / "cyclonedx-py", "environment", "--of", "JSON", "-o", target,
-         installed / "bin" / "python"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    found = {
-        (re.sub(r"[-_.]+", "-", one["name"]).lower(), one["version"])
-        for one in json.loads(target.read_text())["components"]
-    }
-    text = (ROOT / "requirements" / "runtime.txt").read_text()
-    locked = set(re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", text, re.MULTILINE))
-
-    assert locked <= found
-    assert {name for name, _ in found - locked} == {"tfe-scim-relay"}
 
 
 @pytest.mark.parametrize("path", OWN_KINDS, ids=lambda path: path.name)
@@ -222,14 +117,8 @@ def test_the_guide_wraps_the_alert_rules_into_what_the_operator_takes(tools, tmp
     environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["sh", "-ec", pipe], cwd=ROOT, env=environ, check=True)
 
-    def read(path):
-        with path.open() as file:
-            done = subprocess.run(
-                [tools / "python", "-c", TO_JSON], stdin=file, capture_output=True, check=True
-            )
-        return json.loads(done.stdout)[0]
-
-    applied, rules = read(tmp_path / "applied.yaml"), read(ROOT / "config/prometheus/alerts.yml")
+    [applied] = documents_in(tools, tmp_path / "applied.yaml")
+    [rules] = documents_in(tools, ROOT / "config" / "prometheus" / "alerts.yml")
     assert (applied["kind"], applied["spec"]) == ("PrometheusRule", rules)
 
 
@@ -239,6 +128,26 @@ def test_every_file_that_compose_mounts_is_there(documents):
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
             assert source in compose["volumes"] or (ROOT / "config" / source).exists(), volume
+
+
+def test_grafana_is_given_the_dashboard_and_the_prometheus_of_the_compose_file(documents):
+    services = documents("compose.yml")[0]["services"]
+    mounted = dict(volume.split(":")[:2] for volume in services["grafana"]["volumes"])
+    folder = "grafana/provisioning"
+    [provider] = documents(f"{folder}/dashboards/scim-relay.yml")[0]["providers"]
+    [source] = documents(f"{folder}/datasources/prometheus.yml")[0]["datasources"]
+    dashboard = json.loads((ROOT / "config" / "grafana" / "scim-relay.json").read_text())
+    [asked] = [one for one in dashboard["templating"]["list"] if one["type"] == "datasource"]
+
+    assert mounted["./grafana/provisioning"] == "/etc/grafana/provisioning"
+    place = Path(mounted["./grafana/scim-relay.json"])
+    assert str(place.parent) == provider["options"]["path"]
+    assert (source["type"], source["isDefault"]) == (asked["query"], True)
+    assert "127.0.0.1:9090:9090" in services["tfe"]["ports"]
+    assert source["url"] == "http://127.0.0.1:9090"
+    # All share one network, so that the source is on loopback for Grafana, too.
+    for name in ("relay", "prometheus", "grafana"):
+        assert services[name]["network_mode"] == "service:tfe"
 
 
 async def test_what_compose_starts_delivers_a_user(documents, tmp_path, unused_tcp_port_factory):

@@ -12,7 +12,7 @@ import pytest
 from environments import debian_programs
 from programs import clean_environment, run
 from support.idp import Idp, remove
-from support.relays import relay_for, until
+from support.relays import relay_for, typed, until
 
 from relay.simulator import RateLimit, SimulatorSettings, simulator
 from relay.simulator.faults import Fault, FaultKind, Match
@@ -162,6 +162,8 @@ async def test_paused_owed_behind_and_parked_fire_and_clear(programs, tmp_path):
         sim.faults.add(refusing, Match(method="PATCH", path="^/Users/"))
         await relay.idp.patch(f"/Users/{bob}", edit(externalId="b"))
         await told(alerts, "ScimRelayParked")
+        await typed(tmp_path, "changes", "drop", "--state", "parked", "--reason", "not wanted")
+        await told(alerts, quiet=["ScimRelayParked"])
 
 
 PANELS = [

@@ -6,7 +6,7 @@ import subprocess
 
 import aiohttp
 import pytest
-from support.idp import TOKEN
+from support.idp import TOKEN, Idp
 from support.relays import RelayProcess, relay_for, typed, until, write_config
 
 FAST = {"rate": 100}
@@ -68,6 +68,21 @@ async def test_clear_text_on_an_address_that_is_not_loopback_is_refused(unlimite
     code, shown = await typed(tmp_path, "serve")
     assert code == 2
     assert "insecure" in shown
+
+
+@pytest.mark.parametrize("base_path", ["", "/tfe/provisioning"])
+async def test_the_endpoints_are_under_the_base_path_and_nowhere_else(
+    unlimited, tmp_path, base_path
+):
+    listen = {"base_path": base_path}
+    async with relay_for(unlimited, tmp_path, target=FAST, listen=listen) as relay:
+        ident = await relay.idp.create_user("ada@example.com")
+        await relay.settled()
+        reply = await relay.idp.get(f"/Users/{ident}")
+        at = f"http://127.0.0.1:{relay.parts.port}"
+        assert reply.body["meta"]["location"] == f"{at}{base_path}/Users/{ident}"
+        async with Idp(f"{at}/scim/v2") as elsewhere:
+            assert (await elsewhere.get("/Users")).status == 404
 
 
 async def test_locations_are_under_the_public_url(unlimited, tmp_path):

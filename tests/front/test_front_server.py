@@ -100,10 +100,29 @@ async def test_tls_is_served_and_locations_say_so(tmp_path):
             assert (await response.json(content_type=None))["meta"]["location"].startswith("https")
 
 
-async def test_tls_below_1_2_is_refused(tmp_path):
-    tls = certify(tmp_path, "localhost")
+def speaking(context: ssl.SSLContext, version: ssl.TLSVersion) -> ssl.SSLContext:
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
 
-    assert CertificateSource(tls).context().minimum_version == ssl.TLSVersion.TLSv1_2
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+async def test_a_client_that_speaks_only_tls_below_1_2_is_refused(tmp_path):
+    tls = certify(tmp_path, "localhost")
+    old, new = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2
+    permissive = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    permissive.load_cert_chain(tls.certificate, tls.key)
+    control = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=speaking(permissive, old)
+    )
+    port = control.sockets[0].getsockname()[1]
+
+    async with control, serve_front(front(tls=tls)) as listening:
+        assert await peer_name(port, speaking(trusting(tls), old), "localhost") == "localhost"
+        named = await peer_name(listening.port, speaking(trusting(tls), new), "localhost")
+        assert named == "localhost"
+        with pytest.raises((ssl.SSLError, ConnectionResetError)):
+            await peer_name(listening.port, speaking(trusting(tls), old), "localhost")
 
 
 async def test_clear_text_to_the_tls_port_gets_no_answer(tmp_path):
@@ -117,8 +136,8 @@ async def test_clear_text_to_the_tls_port_gets_no_answer(tmp_path):
     assert b"HTTP" not in answer
 
 
-async def peer_name(port: int, trusted: ssl.SSLContext) -> str:
-    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusted)
+async def peer_name(port: int, trusted: ssl.SSLContext, host: str = "127.0.0.1") -> str:
+    _, writer = await asyncio.open_connection(host, port, ssl=trusted)
     subject = writer.get_extra_info("peercert")["subject"]
     writer.close()
     return subject[0][0][1]
