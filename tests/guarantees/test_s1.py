@@ -59,7 +59,9 @@ async def test_metrics_status_and_listings_show_no_token(unlimited, tmp_path):
         for words in (("status", "--json"), ("changes", "list"), ("check",), ("shape",)):
             _, output = await typed(tmp_path, *words)
             assert output, words
-        file = await relay.store.run(lambda tx: json.dumps(tx.all("SELECT * FROM audit"), default=repr))
+        file = await relay.store.run(
+            lambda tx: json.dumps(tx.all("SELECT * FROM audit"), default=repr)
+        )
         assert not seen_in(file)
 
 
