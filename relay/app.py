@@ -40,6 +40,7 @@ from relay.operating import Seen, operated
 from relay.ops import systemd
 from relay.ops.watchdog import keep_watch
 from relay.pace import Pacer
+from relay.reloading import Reloading
 from relay.reporting import Reporter
 from relay.retention import Retention
 from relay.site.announcing import Announcer
@@ -59,8 +60,11 @@ from relay.wiring import (
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from pathlib import Path
+    from typing import Any
 
+    from relay.clock import Clock
     from relay.settings import Settings
     from relay.site.watch import SiteWatch
     from relay.store import Store
@@ -83,6 +87,7 @@ class Running:
         metrics: its metrics.
         parts: what delivery is made of.
         site: watches TFE's own side, or None without its admin API.
+        reloading: reads the configuration's connections again.
         failed: set when a part of it died.
     """
 
@@ -92,6 +97,7 @@ class Running:
     metrics: Metrics
     parts: Parts
     site: SiteWatch | None
+    reloading: Reloading
     failed: asyncio.Event
 
     @property
@@ -112,9 +118,14 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, inherited: Sequence[socket.socket] = ()
+    settings: Settings, inherited: Sequence[socket.socket] = (), config: Path | None = None
 ) -> AsyncIterator[Running]:
-    """Run a relay for as long as the block lasts, behind sockets that are listened on already.
+    """Run a relay for as long as the block lasts.
+
+    Args:
+        settings: what it runs with.
+        inherited: sockets that are listened on already.
+        config: the file that `settings` are of, for who wants them read again.
 
     Raises:
         SettingsError: a file or address of the configuration cannot be used.
@@ -135,18 +146,25 @@ async def running(
         use = TokenUse(tokens, store, metrics.front, parts.clock)
         await use.load()
         stack.push_async_callback(use.keep)
-        more = {"tokens": use.run()}
-        if site is None:
-            more["token end"] = end.run(announcer, parts.clock)
-        else:
-            more |= {"site": site.run(), "links": site.linking.run()}
+        more = {"tokens": use.run()} | _watching(site, announcer, parts.clock)
         await stack.enter_async_context(delivering(parts, failed, more))
         draining = await Draining.of(store)
-        metrics_port = await operated(settings, parts, Seen(site, end, draining, tokens), stack)
+        reloading = Reloading(config, settings, tokens, end, store, use.measure)
+        seen = Seen(site, end, draining, tokens, reloading)
+        metrics_port = await operated(settings, parts, seen, stack)
         upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
         front = Front(faced, store.directory, upstream, metrics.front, parts.clock, tokens)
         listening = await stack.enter_async_context(serve_front(front, inherited))
-        yield Running(listening, metrics_port, store, metrics, parts, site, failed)
+        yield Running(listening, metrics_port, store, metrics, parts, site, reloading, failed)
+
+
+def _watching(
+    site: SiteWatch | None, announcer: Announcer, clock: Clock
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """TFE's own side; without its admin API what the configuration tells of it."""
+    if site is None:
+        return {"token end": announcer.end.run(announcer, clock)}
+    return {"site": site.run(), "links": site.linking.run()}
 
 
 async def _parts(settings: Settings, store: Store, metrics: Metrics, client: TargetClient) -> Parts:
@@ -222,25 +240,26 @@ def _reconciler(
     )
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, config: Path | None = None) -> int:
     """Run the daemon until SIGTERM or SIGINT; the process's exit code."""
     configure(settings.log.level, settings.log.format)
-    return asyncio.run(_serve(settings))
+    return asyncio.run(_serve(settings, config))
 
 
-async def _serve(settings: Settings) -> int:
-    stop = asyncio.Event()
-    _on_signals(stop)
+async def _serve(settings: Settings, config: Path | None) -> int:
+    stop, again = asyncio.Event(), asyncio.Event()
+    _on_signals(stop, again)
     log.info(events.STARTED, version=__version__, target=settings.target.url)
     inherited = systemd.inherited_sockets()
-    async with running(settings, inherited) as relay, asyncio.TaskGroup() as tasks:
+    async with running(settings, inherited, config) as relay, asyncio.TaskGroup() as tasks:
         log.info(events.READY, address=relay.listening.address, port=relay.port)
         systemd.notify(systemd.READY)
         _spare_collections()
         watchdog = tasks.create_task(keep_watch(relay.parts.alive, relay.store.pulse))
+        reloads = tasks.create_task(relay.reloading.signalled(again))
         waits = [tasks.create_task(event.wait()) for event in (stop, relay.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in (*waits, watchdog):
+        for task in (*waits, watchdog, reloads):
             task.cancel()
         systemd.notify(systemd.STOPPING)
         failed = relay.failed.is_set()
@@ -259,8 +278,11 @@ def _spare_collections() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def _on_signals(stop: asyncio.Event) -> None:
-    """The first signal drains; the second leaves at once (L1): what is on disk is enough."""
+def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
+    """The first signal drains; the second leaves at once (L1): what is on disk is enough.
+
+    SIGHUP has the configuration read again; one that comes during the start waits for its end.
+    """
     loop = asyncio.get_running_loop()
 
     def signalled(name: str) -> None:
@@ -272,3 +294,4 @@ def _on_signals(stop: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled, number.name)
+    loop.add_signal_handler(signal.SIGHUP, again.set)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from relay.draining import Draining
     from relay.front.auth import TokenTable
     from relay.ops.control import Route
+    from relay.reloading import Reloading
     from relay.settings import Settings
     from relay.site.expiry import ConfiguredEnd
     from relay.site.watch import SiteWatch
@@ -36,12 +37,14 @@ class Seen:
         end: of TFE's token, by the configuration.
         draining: whether writes are taken.
         tokens: the connections and their live tokens.
+        reloading: reads them again.
     """
 
     site: SiteWatch | None
     end: ConfiguredEnd
     draining: Draining
     tokens: TokenTable
+    reloading: Reloading
 
 
 async def operated(settings: Settings, parts: Parts, seen: Seen, stack: AsyncExitStack) -> int:
@@ -69,6 +72,6 @@ def _routes(settings: Settings, parts: Parts, seen: Seen) -> dict[str, Route]:
     connections = ConnectionOrders(seen.tokens, store, parts.clock)
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     routes |= rebuilding.routes() | seen.draining.routes() | connections.routes()
-    routes |= Oversize(store, seen.site).routes()
+    routes |= Oversize(store, seen.site).routes() | seen.reloading.routes()
     routes |= Explaining(store, parts.keeper, parts.importer, seen.site).routes()
     return routes if seen.site is None else routes | LinkOrders(seen.site.linking).routes()

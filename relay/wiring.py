@@ -175,7 +175,7 @@ def front_settings(settings: Settings) -> FrontSettings:
     if listen.tls_certificate is not None and listen.tls_key is not None:
         tls = Tls(listen.tls_certificate, listen.tls_key, listen.client_ca)
     return FrontSettings(
-        connections=tuple(_connection(connection) for connection in settings.connections),
+        connections=connections_of(settings),
         address=listen.address,
         base_path=listen.base_path,
         public_url=listen.public_url,
@@ -192,6 +192,15 @@ def front_settings(settings: Settings) -> FrontSettings:
         max_page=profile_of(settings).max_page,
         answer_wait_s=settings.answer.wait.total_seconds(),
     )
+
+
+def connections_of(settings: Settings) -> tuple[Connection, ...]:
+    """Who may come in.
+
+    Raises:
+        SettingsError: a connection's token file cannot be read.
+    """
+    return tuple(_connection(connection) for connection in settings.connections)
 
 
 def _connection(connection: ConnectionSettings) -> Connection:

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "probe": ("relay.cli.probe", "Try the contract on a TFE that can be spared."),
     "rebuild": ("relay.cli.rebuild", "Create everything again after TFE was wiped."),
     "reconcile": ("relay.cli.reconcile", "Compare Terraform Enterprise with what it confirmed."),
+    "reload": ("relay.cli.reload", "Read the configuration's connections again."),
     "resume": ("relay.cli.holding", "Go on sending."),
     "salvage": ("relay.cli.salvage", "Save what can be read of a damaged database."),
     "serve": ("relay.cli.serve", "Run the relay."),

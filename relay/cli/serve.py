@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 def serve(config: Path | None) -> None:
-    """Run the relay until it is told to stop by SIGTERM or SIGINT."""
+    """Run the relay until it is told to stop by SIGTERM or SIGINT; SIGHUP is `reload`."""
     settings = settings_of(config)
     from relay.app import run
 
-    sys.exit(run(settings))
+    sys.exit(run(settings, config))

@@ -47,7 +47,7 @@ class ConfiguredEnd:
                 f"{CONFIGURED} at {limit} days",
                 f"the SCIM token in target.token_file {ends}, by target.token_expires",
                 "make another one in TFE, write it to target.token_file and its end to"
-                " target.token_expires, then restart",
+                " target.token_expires, then `scim-relay reload`",
                 urgent=limit == TOKEN_WARN_DAYS[0],
             )
         ]

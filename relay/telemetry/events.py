@@ -15,6 +15,8 @@ STARTED: Final = "relay.started"
 READY: Final = "relay.ready"
 STOPPING: Final = "relay.stopping"
 STOPPED: Final = "relay.stopped"
+CONFIG_RELOADED: Final = "config.reloaded"
+CONFIG_REFUSED: Final = "config.refused"
 STORE_OPENED: Final = "store.opened"
 STORE_COPIED: Final = "store.copied"
 STORE_TROUBLE: Final = "store.trouble"
@@ -77,6 +79,16 @@ FIELDS: Final[dict[str, Event]] = {
     READY: Event("info", "Changes can be accepted durably.", ("address",)),
     STOPPING: Event("info", "A signal was received; requests under way are finished.", ("signal",)),
     STOPPED: Event("info", "Everything is on disk; the process ends."),
+    CONFIG_RELOADED: Event(
+        "info",
+        "The connections were read again and are in use; other keys that changed need a restart.",
+        ("ordered", "connections", "needs_restart"),
+    ),
+    CONFIG_REFUSED: Event(
+        "error",
+        "The configuration cannot be used as it is now; the connections stay as they were.",
+        ("ordered", "problems"),
+    ),
     STORE_OPENED: Event(
         "info",
         "The database is open and locked; `in_flight` attempts have no result yet.",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from booted import machine
-from support.idp import Idp, user
-from support.relays import until, write_config
+from support.idp import TOKEN, Idp, user
+from support.relays import hash_of, until, write_config
 
 from relay.simulator import RateLimit, SimulatorSettings, simulator
 
@@ -89,6 +89,33 @@ async def test_the_relay_runs_without_rights_and_is_backed_up(tfe, given, instal
     assert "old" not in kept
     assert " 02:3" in timer["NextElapseUSecRealtime"] or " 02:4" in timer["NextElapseUSecRealtime"]
     assert ended == {"Result": "success", "ExecMainStatus": "0"}
+
+
+async def test_a_new_token_is_let_in_by_systemctl_reload_and_a_bad_file_fails_it(given, installed):
+    folder, base = given
+    config = folder / "relay.toml"
+    good = config.read_text()
+    async with machine(folder, installed) as found:
+        await found.ctl("start", SERVICE)
+        async with Idp(base) as idp:
+            await accepted(idp, "ada@example.com")
+        both = f"token_hash = {[hash_of(TOKEN), hash_of('the-next-token-of-the-tests')]}"
+        config.write_text(re.sub(r"token_hash = .*", both, good))
+        await found.run("install", "-m", "0644", str(config), "/etc/scim-relay/relay.toml")
+        await found.ctl("reload", SERVICE)
+        async with Idp(base, "the-next-token-of-the-tests") as new:
+            let_in = (await new.get("/Users")).status
+        config.write_text("[lissten]\n")
+        await found.run("install", "-m", "0644", str(config), "/etc/scim-relay/relay.toml")
+        code, _ = await found.run("systemctl", "reload", SERVICE)
+        async with Idp(base) as idp:
+            still = (await idp.get("/Users")).status
+        shown = await found.shows(SERVICE, "ActiveState", "NRestarts")
+        await found.ctl("stop", SERVICE)
+
+    assert (let_in, still) == (200, 200)
+    assert code != 0
+    assert shown == {"ActiveState": "active", "NRestarts": "0"}
 
 
 async def test_a_blocked_loop_is_noticed_and_systemd_starts_the_relay_again(tfe, given, installed):

@@ -8,10 +8,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from support.idp import Idp, add, deactivate
-from support.relays import relay_for, settings_for, typed, until
+from support.idp import TOKEN, Idp, add, deactivate
+from support.relays import hash_of, relay_for, settings_for, typed, until, write_config
 
+from relay.simulator.admin.budgets import AdminLimits
+from relay.simulator.behaviour import RateLimit, SimulatorSettings
 from relay.simulator.seed import sow
+from relay.simulator.server import simulator
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 FAST = {"target": {"rate": 100}, "answer": {"wait": "0s"}}
@@ -37,7 +40,8 @@ class Reader:
         """Type the next block; what it printed. Every command must succeed."""
         shown = []
         for _, *words in self.blocks.pop(0):
-            code, output = await typed(self.folder, *words)
+            alone = words[:2] == ["token", "new"]  # it reads no configuration
+            code, output = await typed(None if alone else self.folder, *words)
             assert code == 0, (words, output)
             shown.append(output)
         return "\n".join(shown)
@@ -205,3 +209,62 @@ async def test_rebuild(restored, unlimited, tmp_path):
     page.end()
     assert people(unlimited)["user0@x.org"].fields.active is False
     assert len(people(unlimited)) == 6 + restored
+
+
+def known_as(name, token):
+    return {"name": name, "token_hash": hash_of(token), "scope": "own"}
+
+
+async def test_one_tfe_is_shared_and_an_identity_provider_replaced_as_the_page_says(
+    unlimited, tmp_path
+):
+    okta, entra = known_as("okta", TOKEN), known_as("entra", "entra-token-of-the-tests")
+    page = Reader("share-one-tfe.md", tmp_path)
+    async with relay_for(unlimited, tmp_path, connections=(okta, entra), **FAST) as relay:
+        for name in ("eve@a.example.com", "bob@b.example.com"):
+            await relay.idp.create_user(name)
+        await relay.idp.create_group("Everybody")
+        await relay.store.run(lambda tx: tx.run("UPDATE resource SET origin = 'import'"))
+        await relay.idp.create_user("ada@example.com")
+        await relay.idp.create_group("Platform")
+
+        shown = await page.type_block()
+        assert re.findall(r"transferred: (\d+)", shown) == ["1", "1", "2"]
+        write_config(unlimited, tmp_path, connections=(okta, entra), **FAST)
+        assert "connections" in await page.type_block()
+        assert "transferred: 1" in await page.type_block()
+        page.end()
+        assert await relay.store.desk.owned() == {
+            "entra": {"User": 2, "Group": 2},
+            "nobody": {"User": 1},
+        }
+
+
+async def test_tokens_of_both_sides_are_rotated_as_the_page_says(tmp_path):
+    settings = SimulatorSettings(
+        limit=RateLimit(rate=0), admin_limits=AdminLimits(api=0, settings=0, links=0)
+    )
+    page = Reader("rotate-tokens.md", tmp_path)
+    async with simulator(settings) as tfe:
+        (tmp_path / "admin").write_text(tfe.site.people.issue())
+        admin = {"url": tfe.admin_url, "token_file": str(tmp_path / "admin")}
+        async with relay_for(tfe, tmp_path, admin_api=admin, **FAST) as relay:
+            printed = dict(
+                line.split(" = ", 1)
+                for line in (await page.type_block()).splitlines()
+                if " = " in line
+            )
+            hashes = {"token_hash": [hash_of(TOKEN), printed["token_hash"]]}
+            write_config(tfe, tmp_path, admin_api=admin, connection=hashes, **FAST)
+            assert "tokens: 2" in await page.type_block()
+            base = f"http://127.0.0.1:{relay.parts.port}/scim/v2"
+            async with Idp(base, printed["token"]) as renewed:
+                await renewed.create_user("ada@example.com")
+            assert "entra-2027" in await page.type_block()
+            before = tfe.access.live_tokens()
+            assert "new" in await page.type_block()
+            page.end()
+            assert tfe.access.live_tokens() != before
+            await relay.idp.create_user("bob@example.com")
+            await relay.settled()
+    assert len(tfe.directory.users) == 2

@@ -48,9 +48,7 @@ def installed(tmp_path):
     for unit in UNITS:
         text = unit.read_text()
         path = tmp_path / unit.name
-        path.write_text(
-            text.replace("/opt/tfe-scim-relay/bin/scim-relay serve", f"{program} serve")
-        )
+        path.write_text(text.replace("=/opt/tfe-scim-relay/bin/scim-relay ", f"={program} "))
     return tmp_path
 
 

@@ -132,7 +132,7 @@ async def relay_for(sim: Simulator, folder: Path, **sections: Any) -> AsyncItera
     """A relay in this process, its import done."""
     settings = settings_for(sim, folder, **sections)
     async with (
-        running(settings) as parts,
+        running(settings, config=folder / "relay.toml") as parts,
         Idp(f"http://127.0.0.1:{parts.port}{settings.listen.base_path}") as idp,
     ):
         relay = Relay(parts, idp, settings.control_socket)
