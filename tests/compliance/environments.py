@@ -107,12 +107,12 @@ def install(command: list[str], index: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
     if done.returncode == 0:
         return
-    if not _reachable(index):
+    if not reachable(index):
         pytest.skip(f"not installed before, and {urlsplit(index).hostname} cannot be reached now")
     pytest.fail(f"cannot install: {' '.join(command)}\n{done.stdout}\n{done.stderr}")
 
 
-def _reachable(index: str) -> bool:
+def reachable(index: str) -> bool:
     """Whether this machine has a way to the package index, directly or by proxy."""
     proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
     place = urlsplit(proxy or index)
