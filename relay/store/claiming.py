@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from relay.errors import LaneFault
 from relay.rules import reads
 from relay.rules.planner import plan
-from relay.store import adopting, attempting, lanes, parking, rosters, rows, unsendable
+from relay.store import adopting, attempting, lanes, names, parking, rosters, rows, unsendable
 from relay.store.claims import Claim, Purpose
 from relay.store.engine import is_trouble
 from relay.store.planning import Draft, draft, due_part
@@ -195,7 +195,8 @@ def _ask(tx: Transaction, resource: ResourceRow, ask: str) -> Claim:
     if ask == "id":
         return _read_back(tx, resource, Purpose.READ)
     attribute = resource.type.name_attribute if ask == "name" else "externalId"
-    value = (resource.sent_name or resource.name) if ask == "name" else resource.external_id
+    sent = resource.sent_name or names.before_held(tx, resource.id) or resource.name
+    value = sent if ask == "name" else resource.external_id
     request = reads.find(resource.type, attribute, value or "")
     attempt = attempting.begin(tx, resource.id, resource.last_change, Purpose.LOOKUP, request)
     return Claim(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from relay.rules.effects import KEY_OF, Key
-from relay.store import effects, lanes, ledger, protecting, rows
+from relay.store import effects, lanes, ledger, names, protecting, rows
 from relay.store.transaction import Transaction, from_json
 
 if TYPE_CHECKING:
@@ -143,16 +143,10 @@ def hold(tx: Transaction, resource: int, keys: Iterable[int], why: str) -> None:
 
 def _reserve_name(tx: Transaction, resource: int) -> None:
     """A creation whose rename is held brings the name before it to TFE: others wait for it (S3)."""
-    base = tx.value(
-        "SELECT e.base FROM effect e JOIN resource r ON r.id = e.resource AND r.c_exists = 0"
-        " AND r.sent_name IS NULL WHERE e.resource = ? AND e.key = ? AND e.state = 'held'",
-        (resource, int(Key.NAME)),
-    )
-    name = None if base is None else from_json(base)["v"]
+    name = names.before_held(tx, resource)
     if name is not None:
         tx.run(
-            "UPDATE resource SET sent_name = ?, sent_name_key = ? WHERE id = ?",
-            (name, name.casefold(), resource),
+            "UPDATE resource SET reserved_name_key = ? WHERE id = ?", (name.casefold(), resource)
         )
 
 

@@ -26,8 +26,8 @@ DEADLY: Final = "deadly"
 
 LATE_S: Final = 60.0
 """So long after it was given up a request may still be executed (K2; `target.timeout`)."""
-STALE_LOOKUPS: Final = 3
-"""A 409 says somebody has the name; a look-up may lag behind for so many tries."""
+MOST_CONFLICTS: Final = 3
+"""So many times a 409 says that somebody has the name, and a look-up finds nobody."""
 
 
 def found(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
@@ -85,7 +85,7 @@ def not_found(tx: Transaction, claim: Claim, unit: float) -> None:
     if claim.asked is not None and claim.asked[0] != "externalId" and _has_external(tx, claim):
         tx.run("UPDATE lane SET ask = 'external_id' WHERE resource = ?", (claim.resource,))
     elif doubt == "conflict":
-        _look_again(tx, claim.resource, unit)
+        _try_again(tx, claim.resource, unit)
     elif doubt == DEADLY:
         refuse_deadly(tx, claim.resource, asked=True)
     else:
@@ -163,15 +163,20 @@ def _has_external(tx: Transaction, claim: Claim) -> bool:
     return tx.value("SELECT external_id FROM resource WHERE id = ?", (claim.resource,)) is not None
 
 
-def _look_again(tx: Transaction, resource: int, unit: float) -> None:
-    """409, yet nothing found: the list may be stale; after a few tries TFE's word stands."""
+def _try_again(tx: Transaction, resource: int, unit: float) -> None:
+    """409, yet nobody found: the list was stale, or the name is free by now; sent again (K4).
+
+    After a few tries TFE's word stands.
+    """
     tries = 1 + tx.value("SELECT tries FROM lane WHERE resource = ?", (resource,))
-    if tries >= STALE_LOOKUPS:
+    if tries >= MOST_CONFLICTS:
         _clear(tx, resource)
         _refuse_conflict(tx, resource)
         return
     due = tx.now + backoff.delay_s(tries, unit)
-    tx.run("UPDATE lane SET ask = 'name', tries = ? WHERE resource = ?", (tries, resource))
+    tx.run(
+        "UPDATE lane SET ask = NULL, doubt = NULL, tries = ? WHERE resource = ?", (tries, resource)
+    )
     tx.run("UPDATE effect SET due = ? WHERE resource = ? AND state = 'open'", (due, resource))
 
 

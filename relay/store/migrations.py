@@ -111,3 +111,13 @@ def chain(db: Database) -> None:
         db.execute(f"ALTER TABLE audit ADD COLUMN {column}")
     for statement in statements(TRIGGERS):
         db.execute(statement)
+
+
+@migrations(name="0009_reserved_name")
+def reserved_name(db: Database) -> None:
+    """The name that a creation brings while the guard holds its rename (semantics S3)."""
+    db.execute("ALTER TABLE resource ADD COLUMN reserved_name_key TEXT")
+    db.execute(
+        "CREATE INDEX resource_reserved ON resource (kind, reserved_name_key)"
+        " WHERE reserved_name_key IS NOT NULL"
+    )

@@ -209,7 +209,7 @@ CREATE TABLE lane (
   strikes INTEGER NOT NULL DEFAULT 0,   -- failures charged to it, not to TFE
   struck REAL NOT NULL DEFAULT 0,       -- when the first of them was
   crashes INTEGER NOT NULL DEFAULT 0,   -- deaths and faults of the relay over it
-  tries INTEGER NOT NULL DEFAULT 0      -- look-ups that found nobody where a 409 says somebody is
+  tries INTEGER NOT NULL DEFAULT 0      -- look-ups that found nobody after a 409 said somebody is
 );
 CREATE INDEX lane_next ON lane (state, urgency, first);
 CREATE INDEX lane_due ON lane (state, due);

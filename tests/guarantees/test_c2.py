@@ -70,6 +70,10 @@ ONCE_WRONG = {
     "a name that a held rename has not left yet": [
         ANN, ("pause", 20.0), ("rename_user", 0, "cy"), ANN
     ],
+    "the same, its creation under way when TFE is paused": [
+        ANN, ("rename_user", 0, "cy"), ("pause", 20.0), ANN
+    ],
+    "two names exchanged, one of them by a creation that is held": [ANN, CY, ("swap_users", 0, 1)],
 }  # fmt: skip
 """Found by 10,000 histories."""
 

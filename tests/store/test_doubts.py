@@ -263,6 +263,18 @@ async def test_a_conflict_with_a_resource_of_ours_parks_the_create(lab):
     assert (await lab.counters())["parked"] == 1
 
 
+async def test_a_create_whose_conflict_is_gone_by_the_time_of_the_look_up_is_sent_again(lab):
+    taken = Fault(kind=FaultKind.STATUS, status=409, detail="taken", scim_type="uniqueness")
+    lab.tfe.faults.add(taken, Match(method="POST"))
+    await lab.user("ada@example.com")
+
+    sent = await lab.run(within_s=60)
+
+    assert lines(sent) == ["POST /Users", "GET /Users", "POST /Users"]
+    assert lab.user_in_tfe("ada@example.com") is not None
+    assert (await lab.counters())["delivered"] == 1
+
+
 async def test_a_conflict_whose_holder_no_look_up_finds_is_parked_after_a_few_tries(lab):
     lab.tfe.faults.add(
         Fault(kind=FaultKind.STATUS, status=409, detail="taken", scim_type="uniqueness"),
