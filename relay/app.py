@@ -242,7 +242,7 @@ def _reconciler(
 
 def run(settings: Settings, config: Path | None = None) -> int:
     """Run the daemon until SIGTERM or SIGINT; the process's exit code."""
-    configure(settings.log.level, settings.log.format)
+    configure(settings.log.level, settings.log.format, remember=True)
     return asyncio.run(_serve(settings, config))
 
 

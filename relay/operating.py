@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from relay.bundling import Bundling
 from relay.comparing import Comparing
 from relay.connections import ConnectionOrders
 from relay.explaining import Explaining
@@ -74,4 +75,6 @@ def _routes(settings: Settings, parts: Parts, seen: Seen) -> dict[str, Route]:
     routes |= rebuilding.routes() | seen.draining.routes() | connections.routes()
     routes |= Oversize(store, seen.site).routes() | seen.reloading.routes()
     routes |= Explaining(store, parts.keeper, parts.importer, seen.site).routes()
-    return routes if seen.site is None else routes | LinkOrders(seen.site.linking).routes()
+    if seen.site is not None:
+        routes |= LinkOrders(seen.site.linking).routes()
+    return routes | Bundling(settings, routes, store, parts.metrics).routes()

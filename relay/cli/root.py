@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "simulate": ("relay.cli.simulate", "Run a stand-in for Terraform Enterprise."),
     "site": ("relay.cli.site", "What only a site administrator of Terraform Enterprise sees."),
     "status": ("relay.cli.status", "Show what a running relay is doing."),
+    "support-bundle": ("relay.cli.support_bundle", "What a supporter needs, in one file."),
     "verify": ("relay.cli.backup", "Tell whether a backup could be used."),
     "token": ("relay.cli.token", "Tokens for identity providers, and TFE's."),
 }
@@ -68,12 +69,13 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The object of that name in the module of that name, or None for an unknown name.
 
-        A name that Python keeps for itself has an underscore behind it there.
+        A name that Python keeps for itself has an underscore behind it there, and what is a
+        hyphen here is one there.
         """
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
         found = getattr(importlib.import_module(COMMANDS[cmd_name][0]), name)
         assert isinstance(found, click.Command)
         return found

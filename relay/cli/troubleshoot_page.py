@@ -70,6 +70,10 @@ which the audit log keeps. What is owed is access that TFE still gives:
 see [ScimRelayRevocationsOwed](alerts.md#scimrelayrevocationsowed).
 
 ## When that was not it
+`scim-relay support-bundle FILE` packs what a supporter needs: versions, configuration, what the
+commands above say, attempts that failed, metrics, the last log lines. Tokens and hashes are never
+in it; people, groups and teams are pseudonyms unless `--with-names` is given. It works while the
+relay is down, from its files.
 On TFE's side look at its audit log when requests arrive and the result is another than expected,
 at its service logs for a 500 that stays, and run its diagnostics.
 """

@@ -17,6 +17,7 @@ from relay.store import (
     retrying,
     shape,
     status,
+    support,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from relay.clock import Clock
     from relay.rules.facts import Facts
-    from relay.rules.types import JsonObject, Kind
+    from relay.rules.types import Json, JsonObject, Kind
     from relay.store.drifting import Drift
     from relay.store.engine import Connection
     from relay.store.executor import Writer
@@ -131,6 +132,12 @@ class Desk:
             return None if row is None else explaining.facts(connection, row, now)
 
         return await self._reader.submit(read)
+
+    async def troubles(self) -> tuple[list[Json], bytes]:
+        """The last attempts that TFE did not take, and the seed of this database's pseudonyms."""
+        return await self._reader.submit(
+            lambda connection: (support.troubles(connection), support.seed(connection))
+        )
 
     async def parts(self) -> list[PartOf]:
         """Every part of every group that is larger than TFE takes."""

@@ -15,6 +15,8 @@ import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
+from relay.telemetry.recent import RECENT
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -32,18 +34,25 @@ def mask(
     return {name: _masked(name, value) for name, value in event.items()}
 
 
-def configure(level: str = "info", form: Format = "auto", stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "info",
+    form: Format = "auto",
+    stream: TextIO | None = None,
+    *,
+    remember: bool = False,
+) -> None:
     """Set logging up for the whole process; called once, by `app` or a command.
 
     Args:
         level: the least that is written: debug, info, warning, error.
         form: json, console, or auto: console if `stream` is a terminal.
         stream: where lines go; standard error unless told.
+        remember: keep the last lines for a support bundle (`relay.telemetry.recent`).
     """
     out = sys.stderr if stream is None else stream
     console = form == "console" or (form == "auto" and out.isatty())
     structlog.configure(
-        processors=_processors(console=console),
+        processors=_processors(console=console, remember=remember),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=_factory(out, console=console),
         cache_logger_on_first_use=stream is None,
@@ -64,7 +73,8 @@ def _masked(name: str, value: object) -> object:
     return value
 
 
-def _processors(*, console: bool) -> list[Processor]:
+def _processors(*, console: bool, remember: bool) -> list[Processor]:
+    keeping: list[Processor] = [RECENT] if remember else []
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -73,11 +83,12 @@ def _processors(*, console: bool) -> list[Processor]:
     ]
     if console:
         plain = structlog.dev.plain_traceback
-        return [*shared, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        return [*shared, *keeping, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     frames = ExceptionDictTransformer(show_locals=False, max_frames=20)
     return [
         *shared,
         structlog.processors.ExceptionRenderer(frames),
+        *keeping,
         structlog.processors.JSONRenderer(serializer=_dumps),
     ]
 
