@@ -25,6 +25,7 @@ from relay.site.links import Wanted
 from relay.site.rotating import Rotation
 from relay.site.watch import SiteWatch, WatchSettings
 from relay.store import StoreSettings
+from relay.store.engine import Bounds
 from relay.store.incoming import AcceptRules
 from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
 from relay.target.admin import AdminWriter
@@ -123,12 +124,14 @@ def store_settings(settings: Settings) -> StoreSettings:
         flatten=settings.groups.nested == "flatten",
         checks=settings.reconcile.on_drift == "mend",
     )
-    overflow = settings.groups.oversize == "overflow"
+    store = settings.store
     return StoreSettings(
-        settings.store.path,
+        store.path,
         rules,
+        min_free_bytes=store.min_free,
+        bounds=Bounds(store.cache, store.max_wal),
         guard=guard_policy(settings),
-        overflow=overflow,
+        overflow=settings.groups.oversize == "overflow",
         names=settings.audit.personal == "full",
     )
 
@@ -186,6 +189,8 @@ def front_settings(settings: Settings) -> FrontSettings:
         trusts_unix=UNIX in listen.trusted_proxies,
         insecure=listen.insecure,
         max_body_bytes=listen.max_body,
+        max_buffered_bytes=listen.max_buffered,
+        keepalive_s=listen.keepalive.total_seconds(),
         header_deadline_s=listen.header_deadline.total_seconds(),
         body_deadline_s=listen.body_deadline.total_seconds(),
         max_connections=listen.max_connections,

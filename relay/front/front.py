@@ -24,6 +24,7 @@ from relay.front.ports import Directory, FrontMetrics, Refusal, Upstream
 from relay.front.queries import from_url
 from relay.front.reads import Reads
 from relay.front.routes import METHODS, PROVISIONING, Endpoint, Route, resolve
+from relay.front.unsent import Unsent
 from relay.front.writes import Writes
 from relay.settings.tokens import told
 from relay.telemetry import events
@@ -77,6 +78,7 @@ class Front:
             settings.trusted_proxies, settings.allow, trusts_unix=settings.trusts_unix
         )
         self._bodies = BodyReader(settings)
+        self._unsent = Unsent(settings.max_buffered_bytes, metrics.refused)
         self._documents = Documents()
         self._reads = Reads(settings, directory, completer)
         self._writes = Writes(settings, directory, completer, upstream)
@@ -95,11 +97,14 @@ class Front:
             connection = self._let_in(token)
             if connection is not None:
                 protocol.identified()
-            answer = await self._answer_safely(request, connection, route, token)
+            made = await self._answer_safely(request, connection, route, token)
+            answer = self._unsent.admitted(made)
             response = answer.response()
             if connection is None or not request.content.is_eof():
                 response.force_close()
-            if await self._written(request, response, protocol) and answer.confirm:
+            with self._unsent.holding(answer):
+                written = await self._written(request, response, protocol)
+            if written and answer.confirm:
                 assert answer.change is not None
                 self._directory.answered(answer.change)
         finally:

@@ -85,7 +85,8 @@ class FrontSettings:
         trusts_unix: whoever connects to the unix socket is such a proxy.
         insecure: clear text is wanted on an address that is not loopback.
         max_body_bytes: longest body, after decompression (413).
-        max_buffered_bytes: all bodies being read together; more waits outside with a 503.
+        max_buffered_bytes: all bodies being read together, and all answers being sent; the next
+            large one is a 503.
         max_depth: JSON nesting. SCIM needs 5 (RFC 7643 section 2.3.8 forbids complex in complex).
         max_containers: JSON objects and arrays in a body; bounds what parsing can cost.
         header_deadline_s: seconds from the first byte to the end of a request's head; nginx's

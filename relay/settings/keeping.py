@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from relay.settings.base import Section, key
-from relay.settings.kinds import Duration
+from relay.settings.kinds import Duration, Size
 
 
 class Store(Section):
@@ -24,6 +24,19 @@ class Store(Section):
         "90d",
         "How long settled changes and their attempts are kept, the audit log apart;"
         " `0s` keeps them for ever.",
+    )
+    min_free: Size = key(
+        "64MB",
+        "Free space on its disk below which identity providers are answered 503, so that what TFE"
+        " says can still be written down.",
+    )
+    max_wal: Size = key(
+        "64MB",
+        "What its write-ahead log is cut back to; a restart reads that much again.",
+        ge=1_000_000,
+    )
+    cache: Size = key(
+        "32MB", "Pages kept in memory by each of the two connections that serve.", ge=1_000_000
     )
 
 

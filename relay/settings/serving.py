@@ -69,8 +69,15 @@ class Listen(Section):
     max_body: Size = key(
         "16MB", "Longest request body; the relay splits what TFE would refuse.", ge=1_000
     )
+    max_buffered: Size = key(
+        "128MB",
+        "Request bodies being read, all together; and as much of answers that clients have not"
+        " taken. Beyond it 503.",
+        ge=1_000_000,
+    )
     header_deadline: Duration = key("10s", "Time for a client to send its request's head.")
     body_deadline: Duration = key("30s", "Time for a client to send its request's body.")
+    keepalive: Duration = key("75s", "How long a connection may be idle between two requests.")
     max_connections: int = key(
         1000, "Open connections at once; more are closed at once.", ge=1, le=100_000
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3 as stdlib_sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -60,9 +61,7 @@ NETWORK_FILESYSTEMS: Final = frozenset(
 FIELDS_OF_A_MOUNT: Final = 3
 """Device, mount point, type: what is needed of a line of `/proc/self/mounts`."""
 
-CACHE_KIB: Final = 32 * 1024
-SMALL_CACHE_KIB: Final = 2 * 1024
-WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+SMALL_CACHE_BYTES: Final = 2_000_000
 
 
 class FileLock:
@@ -150,12 +149,29 @@ def refuse_network_filesystem(path: Path) -> None:
         raise StoreRefused(f"cannot use {path}: {kind} is a network filesystem; use a local disk")
 
 
-def open_writer(path: Path, *, synchronous: str = "FULL") -> Connection:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much the file may take of memory and disk.
+
+    Attributes:
+        cache_bytes: pages kept by the writer, and by the reader for identity providers.
+        max_wal_bytes: what the write-ahead log is cut back to after a checkpoint.
+    """
+
+    cache_bytes: int = 32_000_000
+    max_wal_bytes: int = 64_000_000
+
+
+USUAL: Final = Bounds()
+
+
+def open_writer(path: Path, *, synchronous: str = "FULL", bounds: Bounds = USUAL) -> Connection:
     """The one connection that writes; schema and migrations are applied first.
 
     Args:
         path: the database file, made with mode 0600 if it is missing.
         synchronous: `FULL`; anything less is the negative control of the power-cut proof.
+        bounds: of memory and disk.
 
     Raises:
         StoreRefused: the file is not a relay's database, or cannot be read.
@@ -169,8 +185,8 @@ def open_writer(path: Path, *, synchronous: str = "FULL") -> Connection:
         for pragma in (
             "journal_mode = WAL",
             f"synchronous = {synchronous}",
-            f"cache_size = -{CACHE_KIB}",
-            f"journal_size_limit = {WAL_LIMIT_BYTES}",
+            f"cache_size = -{bounds.cache_bytes // 1_024}",
+            f"journal_size_limit = {bounds.max_wal_bytes}",
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -187,7 +203,7 @@ def open_writer(path: Path, *, synchronous: str = "FULL") -> Connection:
     return connection
 
 
-def open_reader(path: Path, cache_kib: int = CACHE_KIB) -> Connection:
+def open_reader(path: Path, cache_bytes: int = SMALL_CACHE_BYTES) -> Connection:
     """A connection that can only read; it sees every commit as soon as it is made."""
     connection: Connection = sqlite3.connect(
         f"file:{path}?mode=ro",
@@ -197,7 +213,7 @@ def open_reader(path: Path, cache_kib: int = CACHE_KIB) -> Connection:
         cached_statements=512,
         timeout=5,
     )
-    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    connection.execute(f"PRAGMA cache_size = -{cache_bytes // 1_024}")
     return connection
 
 

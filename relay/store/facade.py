@@ -87,23 +87,23 @@ class Store:
     def __init__(
         self, settings: StoreSettings, clock: Clock, ids: Ids, observer: Observer, counted: Counted
     ) -> None:
-        self._settings = settings
-        self._counted = counted
-        self._lock = engine.FileLock(settings.path)
-        engine.refuse_network_filesystem(settings.path)
+        self._settings, self._counted = settings, counted
+        path, bounds = settings.path, settings.bounds
+        self._lock = engine.FileLock(path)
+        engine.refuse_network_filesystem(path)
         self._lock.acquire()
         try:
             known = self._lock.remembered
-            identity.refuse_missing(settings.path, known)
-            migrating.secure(settings.path)
-            connection = engine.open_writer(settings.path, synchronous=settings.synchronous)
+            identity.refuse_missing(path, known)
+            migrating.secure(path)
+            connection = engine.open_writer(path, synchronous=settings.synchronous, bounds=bounds)
             now, self._restored = identity.opened(connection, known)
             self._lock.remember(now)
             names = settings.names
             self._writer = Writer(connection, clock, ids, self._committed, observer, names=names)
-            self._reader = Reader(engine.open_reader(settings.path))
+            self._reader = Reader(engine.open_reader(path, bounds.cache_bytes))
             # Operators may ask what takes a while: no identity provider waits behind them.
-            self._operators = Reader(engine.open_reader(settings.path, engine.SMALL_CACHE_KIB))
+            self._operators = Reader(engine.open_reader(path))
         except BaseException:
             self._lock.release()
             raise

