@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from relay.rules.types import JsonObject
 
 
-PAGES_AT_ONCE: Final = 4
+PAGES_AT_ONCE: Final = 2
 """Pages read at the same time; look-ups by an index, which are what identity providers wait for,
 overtake the rest: a page of 200 takes ten milliseconds, a hundred of them a second."""
 

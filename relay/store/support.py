@@ -53,7 +53,7 @@ def alone(path: Path, now: float) -> tuple[JsonObject, bytes]:
     if not path.exists():
         return {"database": "there is none"}, b""
     try:
-        with closing(engine.open_reader(path, engine.SMALL_CACHE_KIB)) as connection:
+        with closing(engine.open_reader(path)) as connection:
             return _read(connection, now), seed(connection)
     except (OSError, StoreRefused, DatabaseError) as error:
         return {"database": f"cannot read it: {type(error).__name__}: {error}"}, b""
