@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from relay.auditors import Auditors
 from relay.bundling import Bundling
 from relay.comparing import Comparing
 from relay.connections import ConnectionOrders
@@ -73,6 +74,7 @@ def _routes(settings: Settings, parts: Parts, seen: Seen) -> dict[str, Route]:
     connections = ConnectionOrders(seen.tokens, store, parts.clock)
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     routes |= rebuilding.routes() | seen.draining.routes() | connections.routes()
+    routes |= Auditors(store).routes()
     routes |= Oversize(store, seen.site).routes() | seen.reloading.routes()
     routes |= Explaining(store, parts.keeper, parts.importer, seen.site).routes()
     if seen.site is not None:

@@ -15,7 +15,7 @@ import click
 
 from relay import __version__
 from relay.cli.exits import MEANINGS
-from relay.cli.root import COMMANDS, HELP, scim_relay, walk
+from relay.cli.root import HELP, scim_relay, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,7 +86,7 @@ def _commands() -> Iterator[str]:
         context = click.Context(command, info_name=path, help_option_names=HELP)
         yield f".SS {_escaped(path)}"
         if isinstance(command, click.Group):
-            yield from _filled(f"{COMMANDS[path][1]} Its subcommands follow.")
+            yield from _filled(f"{command.get_short_help_str(80)} Its subcommands follow.")
             continue
         usage = " ".join(["scim-relay", path, *command.collect_usage_pieces(context)])
         yield from (*_filled(f"`{usage}`"), ".PP")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMANDS: Final = {
+    "audit": ("relay.cli.audit", "Who decided what, and which request delivered it."),
     "backup": ("relay.cli.backup", "Copy the database of a running relay."),
     "changes": ("relay.cli.changes", "What became of accepted writes."),
     "check": ("relay.cli.check", "Examine configuration, files, target and disk."),

@@ -111,6 +111,11 @@ class Walk:
         self.broken: tuple[int, str] | None = None
         """The first entry that is not as it was written, and what is wrong with it."""
 
+    def skip_pruned(self, start: Head) -> None:
+        """The chain begins later than it did when the walk began: what is between was pruned."""
+        if self.broken is None and start.number > self.at.number:
+            self.at = start
+
     def step(self, kept: Kept) -> bool:
         """Look at the next entry; False if the chain is broken here, or was before."""
         if self.broken is None and (wrong := self._wrong(kept)) is not None:

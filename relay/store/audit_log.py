@@ -130,6 +130,11 @@ def _sealed(before: Head, row: Sequence[Any]) -> tuple[Head, tuple[object, ...]]
     return Head(number, hashed), (salt, secret, hashed, number)
 
 
+def is_chained(connection: Connection) -> bool:
+    """Whether this release, or one like it, was started on the database."""
+    return "hash" in {row[1] for row in connection.execute("PRAGMA table_info(audit)")}
+
+
 def missing(connection: Connection) -> list[tuple[int, int]]:
     """Spans of numbers that no entry has, from the anchor to the last entry."""
     at, spans = anchor(connection).number, []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from relay.store import audit_log, audit_pruning, pruning
+from relay.store import audit_log, audit_pruning, audit_reading, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from relay.rules.chain import Head
+    from relay.rules.types import JsonObject
+    from relay.store.audit_reading import EntryFilter, EntryPage
     from relay.store.engine import Connection
     from relay.store.transaction import Transaction
 
@@ -46,6 +48,14 @@ class AuditLog:
     async def head(self) -> Head:
         """The last entry's number and hash."""
         return await self._found(audit_log.tip)
+
+    async def page(self, wanted: EntryFilter, after: int) -> EntryPage:
+        """The next entries that a filter means."""
+        return await self._found(lambda connection: audit_reading.page(connection, wanted, after))
+
+    async def revocations(self, since: float) -> JsonObject:
+        """What became of changes accepted since then that take access away, and how fast."""
+        return await self._found(lambda connection: audit_reading.revocations(connection, since))
 
     async def horizon(self, keep_s: float, note: str) -> float:
         """Wall time before which something may go, if it is kept for so long."""

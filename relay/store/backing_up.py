@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from relay.errors import StoreRefused
-from relay.store import engine, identity
+from relay.rules.chain import Walk
+from relay.store import audit_log, engine, identity
 from relay.store.engine import DatabaseError
 from relay.store.identity import RESTORED
 
@@ -70,8 +71,19 @@ class Verified:
     groups: int = 0
 
 
+def _unchained(connection: Connection) -> list[str]:
+    """Where the audit log is not as it was written."""
+    if not audit_log.is_chained(connection):
+        return []  # an earlier release wrote it
+    walk = Walk(audit_log.anchor(connection))
+    for kept in audit_log.walked(connection):
+        if not walk.step(kept):
+            break
+    return [] if walk.broken is None else ["audit log, entry {}: {}".format(*walk.broken)]
+
+
 def verify(path: Path) -> Verified:
-    """Read every page of a database that no relay has open, and check the conservation law."""
+    """Read every page of a database that no relay has open; check conservation and the chain."""
     try:
         with closing(engine.open_reader(path)) as connection:
             identity.recognise(connection, path)
@@ -81,6 +93,7 @@ def verify(path: Path) -> Verified:
             live = "SELECT count(*) FROM resource WHERE state = 'live' AND kind = "
             users = connection.execute(live + "'User'").fetchone()[0]
             groups = connection.execute(live + "'Group'").fetchone()[0]
+            problems += _unchained(connection)
     except (OSError, StoreRefused, DatabaseError) as error:
         return Verified((str(error),), {})
     ends = ("pending", "delivered", "refused", "parked", "dropped")

@@ -110,7 +110,8 @@ FIELDS: Final[dict[str, Event]] = {
     ),
     AUDIT_HEAD: Event(
         "info",
-        "Where the audit log's chain stands: once a minute if it moved, else once an hour.",
+        "Where the audit log's chain stands: once a minute if it moved, else once an hour;"
+        " `scim-relay audit verify --anchors` compares the log with the database.",
         ("entry", "hash"),
     ),
     AUDIT_PRUNED: Event(

@@ -12,11 +12,12 @@ import pytest
 
 from relay.cli.demo.acts import straight_at_tfe, through_the_relay
 from relay.cli.demo.oracle import compare
-from relay.cli.demo.report import Report, measured, quantile
+from relay.cli.demo.report import Report, measured
 from relay.cli.demo.screen import PlainScreen, summarise
 from relay.cli.demo.script import Join, Leave, Offboard, written
 from relay.cli.demo.sides import relay_side, straight_side
 from relay.cli.exits import Exit
+from relay.rules.figures import quantile
 
 RATE = 100
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from relay.cli.exits import Exit
+from relay.rules.figures import quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from relay.cli.demo.oracle import Findings
     from relay.cli.demo.sides import Side
 
@@ -95,11 +93,6 @@ def measured(side: Side) -> Figures:
         statuses=statuses,
         seconds=side.seconds,
     )
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """The least value that is not below this share of an ordered sequence; 0 for none."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def _column(figures: Figures) -> list[tuple[str, str]]:
