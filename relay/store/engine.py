@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from relay.errors import AlreadyRunning, StoreRefused
 from relay.store import identity
-from relay.store.migrations import migrations
+from relay.store.migrations import bring_up
 
 if TYPE_CHECKING:
     from relay.store.identity import Identity
@@ -190,7 +190,7 @@ def open_writer(path: Path, *, synchronous: str = "FULL", bounds: Bounds = USUAL
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        migrations.apply(Database(connection))
+        bring_up(Database(connection))
     except StoreRefused:
         connection.close()
         raise

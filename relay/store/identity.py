@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from sqlite_utils import Database
 
 from relay.errors import StoreRefused
-from relay.store.migrations import migrations
+from relay.store.migrations import migrations, passable
 from relay.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def refuse_missing(path: Path, known: Identity | None) -> None:
 
 
 def recognise(connection: Connection, path: Path) -> None:
-    """Refuse a file that is not a relay's database of this release or an earlier one.
+    """Refuse a file that is not a relay's database of this release, an earlier one or the next.
 
     Raises:
         StoreRefused: another program's, a newer relay's, or damaged.
@@ -104,8 +104,8 @@ def recognise(connection: Connection, path: Path) -> None:
             f"cannot open {path}: it is another program's database; name another file"
         )
     ours = {migration.name for migration in migrations.pending(Database(memory=True))}
-    newer = {name for (name,) in connection.execute("SELECT name FROM _sqlite_migrations")} - ours
-    if newer:
+    there = {name for (name,) in connection.execute("SELECT name FROM _sqlite_migrations")}
+    if newer := there - ours - passable(Database(connection)):
         raise StoreRefused(
             f"cannot open {path}: a newer relay wrote it ({', '.join(sorted(newer))});"
             " install that release again, or put a backup of this one there"

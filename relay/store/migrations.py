@@ -1,12 +1,15 @@
 """How a database of an earlier release becomes one of this release.
 
-Additive for one minor release: the previous version opens the file and loses nothing.
+Additive for one minor release: the previous version opens the file and loses nothing. It cannot
+know what is new, so the file tells it: the names in `PASSABLE` are kept in `meta`, and a release
+that does not know one of them goes on all the same (`relay.store.identity`). Any other is refused.
 """
 
 from __future__ import annotations
 
+import json
 from sqlite3 import complete_statement
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlite_utils import Database, Migrations
 
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 migrations = Migrations("scim-relay")
+
+PASSABLE: Final = frozenset({"0005_undo", "0006_accept_s", "0007_given_to", "0008_chain"})
+"""What a release that does not know it may pass over: it reads none of it, what it writes is whole
+without it, and this release makes up for the rest. To be thought through for each new one."""
+PASSABLE_KEY: Final = "passable"
 
 
 def statements(script: str) -> Iterator[str]:
@@ -121,3 +129,21 @@ def reserved_name(db: Database) -> None:
         "CREATE INDEX resource_reserved ON resource (kind, reserved_name_key)"
         " WHERE reserved_name_key IS NOT NULL"
     )
+
+
+def bring_up(db: Database) -> None:
+    """Apply what is missing, and note in the file what an earlier release may pass over.
+
+    What a later release noted there stays: this one passed it over and may be passed over again.
+    """
+    migrations.apply(db)
+    names = sorted(PASSABLE | passable(db))
+    db.execute(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (PASSABLE_KEY, json.dumps(names))
+    )
+
+
+def passable(db: Database) -> frozenset[str]:
+    """The migrations that whoever wrote the file lets an earlier release pass over."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (PASSABLE_KEY,)).fetchone()
+    return frozenset(json.loads(row[0])) if row else frozenset()

@@ -1,5 +1,8 @@
 """L4: a database that is damaged, truncated, newer, missing or emptied is refused, never replaced by a new one."""
 
+import os
+import sqlite3
+
 import pytest
 from support.relays import relay_for, typed
 
@@ -69,3 +72,44 @@ async def test_a_database_of_a_newer_release_is_refused(unlimited, tmp_path):
     with pytest.raises(StoreRefused, match="a newer relay wrote it \\(9999_later\\)"):
         async with relay_for(unlimited, tmp_path):
             raise AssertionError("it opened what it does not understand")
+
+
+def damaged(path):
+    data = bytearray(path.read_bytes())
+    for page in range(1, len(data) // 4096):
+        data[page * 4096] ^= 0xFF
+    path.write_bytes(data)
+
+
+def of_another_program(path):
+    path.unlink()
+    with sqlite3.connect(path) as made:
+        made.execute("CREATE TABLE theirs (id INTEGER)")
+    made.close()
+
+
+FILES = {
+    "damaged": (damaged, "scim-relay salvage"),
+    "truncated": (lambda path: os.truncate(path, 4096 * 20), "scim-relay salvage"),
+    "no database": (lambda path: path.write_bytes(b"garbage " * 4096), "scim-relay salvage"),
+    "of another program": (of_another_program, "it is another program's database"),
+    "missing": (lambda path: path.unlink(), "put a backup there"),
+    "emptied": (lambda path: path.write_bytes(b""), "put a backup there"),
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+async def test_a_file_that_cannot_be_trusted_ends_serve_with_four_and_names_the_cure(
+    unlimited, tmp_path, what
+):
+    await used(unlimited, tmp_path)
+    spoil, cure = FILES[what]
+    for leftover in ("-wal", "-shm"):
+        (tmp_path / f"relay.db{leftover}").unlink(missing_ok=True)
+    spoil(tmp_path / "relay.db")
+    left = {path.name: path.read_bytes() for path in tmp_path.glob("relay.db")}
+
+    code, shown = await typed(tmp_path, "serve")
+
+    assert (code, cure in shown) == (4, True), shown
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("relay.db")} == left

@@ -1,17 +1,20 @@
 """L7: the databases of all releases open and go on; an older relay refuses a newer schema.
 
-That the schema of a newer release is refused by name: `test_l4`. Made by `tests/golden/make.py`.
+Unless the newer one only added what it may pass over, as it does for one minor release. That the schema of a newer release is refused by name: `test_l4`. Made by `tests/golden/make.py`.
 """
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 from support.lab import lab_in
 
 from relay.rules.types import Kind
 from relay.store.engine import open_plain
 from relay.store.listing import ChangeFilter
+from relay.store.migrations import PASSABLE, migrations
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.db.gz"))
 
@@ -49,3 +52,57 @@ async def test_a_database_of_an_earlier_release_opens_with_all_it_held_and_deliv
 
 def test_the_first_release_is_among_them():
     assert "0.1" in {path.name.removesuffix(".db.gz") for path in GOLDEN}
+
+
+NEXT = (
+    "ALTER TABLE resource ADD COLUMN later TEXT",
+    "CREATE TABLE later (id INTEGER PRIMARY KEY, what TEXT)",
+    "INSERT INTO later (what) VALUES ('of the next release')",
+    "UPDATE resource SET later = 'kept'",
+    "INSERT INTO _sqlite_migrations VALUES (99, 'scim-relay', '9999_later', 'tomorrow')",
+)
+
+
+async def test_what_the_next_release_added_is_passed_over_and_loses_nothing_of_either(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        ada = await lab.user("ada@example.com")
+        await lab.run()
+    file = open_plain(tmp_path / "lab.db")
+    for statement in NEXT:
+        file.execute(statement)
+    noted = json.loads(file.execute("SELECT value FROM meta WHERE key = 'passable'").fetchone()[0])
+    file.execute(
+        "UPDATE meta SET value = ? WHERE key = 'passable'", (json.dumps([*noted, "9999_later"]),)
+    )
+    file.close()
+
+    for turn in range(2):  # and what it noted is still there for the start after this one
+        async with lab_in(tmp_path) as lab:
+            await lab.user(f"eve{turn}@example.com")
+            await lab.edit(ada, externalId=f"e-{turn}")
+            await lab.run()
+            counters = await lab.counters()
+            assert (counters["accepted"], counters["pending"]) == (3 + 2 * turn, 0)
+    file = open_plain(tmp_path / "lab.db")
+    assert file.execute("SELECT what FROM later").fetchall() == [("of the next release",)]
+    [(kept,)] = file.execute("SELECT later FROM resource WHERE name = 'ada@example.com'")
+    assert kept == "kept"
+    file.close()
+
+
+def columns_of(names):
+    """Columns after these migrations, by table."""
+    db = Database(memory=True)
+    migrations.apply(db, stop_before=next(iter(names), None))
+    return {table.name: {one.name: one for one in table.columns} for table in db.tables}
+
+
+def test_what_may_be_passed_over_adds_and_takes_nothing_away():
+    first = min(PASSABLE)
+    before, after = columns_of([first]), columns_of([])
+    for table, columns in before.items():
+        for name, column in columns.items():
+            assert after[table][name] == column, (table, name)
+        for name in after[table].keys() - columns.keys():
+            new = after[table][name]
+            assert not new.notnull or new.default_value is not None, (table, name)
