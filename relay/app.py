@@ -173,6 +173,8 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     pacer = Pacer(settings.target.rate)
     metrics.target.paced(pacer.rate)
     sender = Sender(client, pacer, clock, metrics.target)
+    bounds = settings.store.max_pending, how.concurrency, settings.target.rate
+    metrics.flow.bounded(*bounds, lambda: sender.in_flight)
     identity = Identity(store, sender, clock)
     keeper = Keeper(store, sender, identity, pacer, how, clock, rng)
     await keeper.load()

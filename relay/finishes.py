@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from relay.store.finishing import Finished, Owed
+    from relay.telemetry.flow_metrics import FlowMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +28,14 @@ PORTION: Final = 100
 
 
 class Finishes:
-    """Tells of changes that ended, in order."""
+    """Tells of changes that ended, in order.
 
-    def __init__(self) -> None:
+    Args:
+        metrics: where their times are counted.
+    """
+
+    def __init__(self, metrics: FlowMetrics) -> None:
+        self._metrics = metrics
         self._untold: deque[Finished] = deque()
 
     def take(self, finished: Sequence[Finished], owed: Sequence[Owed]) -> None:
@@ -54,6 +60,11 @@ class Finishes:
             asyncio.get_running_loop().call_soon(self._tell_some)
 
     def _tell(self, one: Finished) -> None:
+        if one.attempted:
+            parts = (one.accept_s, one.wait_s, one.pace_s, one.send_s)
+            self._metrics.ended(one.outcome, parts)
+        if one.outcome == ChangeState.DELIVERED:
+            self._metrics.delivered(one.at)
         log.info(
             events.CHANGE_FINISHED,
             change=one.change,

@@ -53,7 +53,7 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
     settings.store.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     store = Store(store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted)
     stack.callback(store.stop)
-    store.ended_told = Finishes().take
+    store.ended_told = Finishes(metrics.flow).take
     left = await store.start()
     log.info(
         events.STORE_OPENED, path=str(settings.store.path), sqlite=SQLITE_VERSION, in_flight=left

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from relay.explaining import told_of
+from relay.gauging import Gauging
 from relay.inbound import tokens_told
 from relay.ops.errors import NotFound
 from relay.orders import filter_of
@@ -58,6 +59,7 @@ class Reporter:
         self._importer = importer
         self._keeper = keeper
         self._clock = clock
+        self._gauging = Gauging(store, metrics.flow, clock)
         self.draining: Draining | None = None
         """Tells whether writes are taken."""
         self.site: SiteWatch | None = None
@@ -70,7 +72,9 @@ class Reporter:
     async def run(self) -> None:
         """Set the gauges every two seconds, until cancelled."""
         while True:
-            self._metrics.observe(self._gauges(await self._store.snapshot()))
+            now = await self._store.snapshot()
+            self._metrics.observe(self._gauges(now))
+            await self._gauging.observe(now)
             self._metrics.target.paced(self._pacer.rate)
             await asyncio.sleep(EVERY_S)
 

@@ -40,6 +40,8 @@ class Sender:
         self._clock = clock
         self._metrics = metrics
         self._asking = asyncio.Semaphore(ASKING)
+        self.in_flight = 0
+        """Requests under way."""
 
     async def ask(self, request: Request, name: str) -> Verdict:
         """Wait for a slot and send a read in it; `name` is its `X-Request-Id`."""
@@ -50,6 +52,7 @@ class Sender:
         """Send a request in a slot; `name` is its `X-Request-Id`."""
         began = self._clock.monotonic()
         outcome: Answered | NotSent | MaybeSent
+        self.in_flight += 1
         try:
             outcome = await self._target.send(request, name, slot.left)
         except NotSent as error:
@@ -58,6 +61,7 @@ class Sender:
         except MaybeSent as error:
             outcome = error
         finally:
+            self.in_flight -= 1
             slot.left()  # in doubt it left: a slot that was never said to end would stay open
         verdict = judge(Sent.of(request), outcome)
         took_s = self._clock.monotonic() - began

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from relay.store import (
     backing_up,
+    backlog,
     drifting,
     dropping,
     explaining,
@@ -138,6 +139,10 @@ class Desk:
         return await self._reader.submit(
             lambda connection: (support.troubles(connection), support.seed(connection))
         )
+
+    async def backlog(self) -> backlog.Backlog:
+        """What waits, by kind; the cost grows with it."""
+        return await self._reader.submit(backlog.backlog)
 
     async def parts(self) -> list[PartOf]:
         """Every part of every group that is larger than TFE takes."""

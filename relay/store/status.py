@@ -28,6 +28,8 @@ class Snapshot:
         held: effects that wait for an operator's approval.
         holds: all that stand, the guard's last.
         imported: the import's state as JSON, or None before it began.
+        accepted_at: when the newest change was accepted, or None.
+        tripped: connections whose losses the guard holds.
     """
 
     counters: dict[str, int]
@@ -38,6 +40,8 @@ class Snapshot:
     held: int
     holds: tuple[Hold, ...]
     imported: JsonObject | None
+    accepted_at: float | None = None
+    tripped: int = 0
 
 
 def snapshot(connection: Connection, most: int) -> Snapshot:
@@ -91,6 +95,8 @@ def snapshot_in(connection: Connection, most: int) -> Snapshot:
             *guarded(connection),
         ),
         imported=from_json(value("SELECT value FROM meta WHERE key = 'import'")),
+        accepted_at=value("SELECT at FROM change ORDER BY id DESC LIMIT 1"),
+        tripped=value("SELECT count(*) FROM trip"),
     )
 
 

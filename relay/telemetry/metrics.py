@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from relay import __version__
+from relay.telemetry.flow_metrics import FlowMetrics
 from relay.telemetry.front_metrics import FrontMetrics
 from relay.telemetry.site_metrics import SiteMetrics
 
@@ -189,7 +190,7 @@ class StoreMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._commit = Histogram(
             f"{PREFIX}_store_commit_seconds",
-            "Time of one durable commit.",
+            "Time of one durable commit, with the checkpoint that SQLite makes in some of them.",
             buckets=_COMMIT_BUCKETS,
             registry=registry,
         )
@@ -217,7 +218,7 @@ class StoreMetrics:
 
 
 class Metrics:
-    """All of them, by who reports: `front`, `target`, `delivery`, `store`, `site`; snapshots."""
+    """All of them, by who reports: `front`, `target`, `delivery`, `store`, `site`, `flow`."""
 
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
@@ -233,6 +234,7 @@ class Metrics:
         )
         self.store: Final = StoreMetrics(self.registry)
         self.site: Final = SiteMetrics(self.registry, PREFIX)
+        self.flow: Final = FlowMetrics(self.registry, PREFIX)
         self._queue = self._gauge("queue_changes", "Changes that are not settled.", "state")
         self._hold = self._gauge("hold_active", "1 while the hold stands.", "hold")
         self._gauges: Final = {

@@ -4,7 +4,7 @@ from relay.telemetry.metrics import Metrics, Snapshot, described
 
 ALLOWED_LABELS = {
     "route", "status", "source", "reason", "method", "outcome", "verdict", "by", "resolution",
-    "state", "hold", "table", "what", "token",
+    "state", "hold", "table", "what", "token", "kind", "part",
 }  # fmt: skip
 
 
