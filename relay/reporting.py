@@ -129,7 +129,12 @@ class Reporter:
             "held_effects": now.held,
             "groups_near_limit": now.near_limit,
             "parts": [
-                {"group": one.group, "part": one.name, "members": one.members}
+                {
+                    "group": one.group,
+                    "part": one.name,
+                    "members": one.members,
+                    "refused": one.refused,
+                }
                 for one in await self._store.desk.parts()
             ],
             "holds": [self._hold(hold) for hold in self._standing(now)],

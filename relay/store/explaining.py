@@ -20,12 +20,15 @@ _FIND: Final = (
     "SELECT id FROM (SELECT r.id, 0 AS rank FROM alias a JOIN resource r ON r.id = a.resource"
     "  WHERE a.id = ?1 AND r.kind = ?3"
     " UNION ALL SELECT id, CASE state WHEN 'live' THEN 1 WHEN 'parked' THEN 3 WHEN 'deleted' THEN 4"
-    "  ELSE 5 END FROM resource WHERE kind = ?3 AND name_key = ?2 AND part_of IS NULL"
+    "  ELSE 5 END FROM resource WHERE kind = ?3 AND name_key = ?2"
     " UNION ALL SELECT id, 2 FROM resource WHERE ?3 = 'User' AND email = ?1 COLLATE NOCASE"
     "  AND state = 'live'"
     " UNION ALL SELECT id, 2 FROM resource WHERE kind = ?3 AND external_id = ?1 AND state = 'live')"
     " ORDER BY rank, id DESC LIMIT 1"
 )
+
+_WHOLE: Final = "IN (SELECT id FROM resource WHERE id = ?1 OR part_of = ?1)"
+"""What a large group waits for, its parts wait for (decision 9)."""
 
 _PENDING: Final = (
     "SELECT e.key, e.state, e.last, e.revokes, e.held_by, e.due, e.reason, m.name, m.target_id"
@@ -42,8 +45,9 @@ def find(connection: Connection, kind: Kind, text: str) -> int | None:
 def facts(connection: Connection, row: int, now: float) -> Facts:
     """All that explains one resource."""
     kind, name, public_id, target, state, active, size, c_size, last = connection.execute(
-        "SELECT kind, name, public_id, target_id, state, active, size, c_size, last_change"
-        " FROM resource WHERE id = ?",
+        "SELECT kind, name, public_id, target_id, state, active, size,"
+        f" (SELECT sum(c_size) FROM resource WHERE id {_WHOLE}), last_change"
+        " FROM resource WHERE id = ?1",
         (row,),
     ).fetchone()
     lane, behind, ahead = _lane(connection, row)
@@ -108,8 +112,8 @@ def _last(connection: Connection, change: int, now: float) -> Last | None:
 def _effects(connection: Connection, kind: str, row: int, now: float) -> tuple[Pending, ...]:
     """What is not settled: what takes access away first, then the resource's own keys."""
     found = connection.execute(
-        f"{_PENDING} WHERE e.resource = ? AND e.state <> 'parked'"
-        " ORDER BY e.revokes DESC, e.key > 0, e.state, e.key DESC LIMIT ?",
+        f"{_PENDING} WHERE e.resource {_WHOLE} AND e.state <> 'parked'"
+        " ORDER BY e.revokes DESC, e.key > 0, e.state, e.key DESC LIMIT ?2",
         (row, SHOWN),
     )
     return tuple(_of_row(each, kind, now) for each in found)
@@ -133,8 +137,8 @@ def _of_row(row: tuple[Any, ...], kind: str, now: float) -> Pending:
 
 def _parked(connection: Connection, row: int) -> tuple[Parked, ...]:
     found = connection.execute(
-        "SELECT id, status, detail FROM change WHERE resource = ? AND state = 'parked'"
-        " ORDER BY id DESC LIMIT ?",
+        f"SELECT id, status, detail FROM change WHERE resource {_WHOLE} AND state = 'parked'"
+        " ORDER BY id DESC LIMIT ?2",
         (row, SHOWN),
     )
     return tuple(Parked(*each) for each in found)
@@ -143,7 +147,7 @@ def _parked(connection: Connection, row: int) -> tuple[Parked, ...]:
 def _rejected(connection: Connection, kind: str, row: int) -> tuple[tuple[str, str], ...]:
     found = connection.execute(
         "SELECT j.key, m.name, j.actor, j.reason FROM rejected j"
-        " LEFT JOIN resource m ON m.id = j.key AND j.key > 0 WHERE j.resource = ? LIMIT ?",
+        f" LEFT JOIN resource m ON m.id = j.key AND j.key > 0 WHERE j.resource {_WHOLE} LIMIT ?2",
         (row, SHOWN),
     )
     return tuple(
@@ -153,7 +157,7 @@ def _rejected(connection: Connection, kind: str, row: int) -> tuple[tuple[str, s
 
 def _drift(connection: Connection, row: int) -> tuple[str, ...]:
     found = connection.execute(
-        "SELECT what, detail FROM drift WHERE resource = ? ORDER BY id LIMIT ?", (row, SHOWN)
+        f"SELECT what, detail FROM drift WHERE resource {_WHOLE} ORDER BY id LIMIT ?2", (row, SHOWN)
     )
     return tuple(f"{kind.replace('_', ' ')}, {detail}" for kind, detail in found)
 

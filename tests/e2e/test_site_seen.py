@@ -271,6 +271,8 @@ async def test_a_part_of_a_large_group_that_no_team_follows_is_named_with_its_he
         code, shown = await typed(tmp_path, "groups", "parts")
         assert code == 0
         assert [line.split()[-2] for line in shown.splitlines()[1:]] == ["true", "false"]
+        shown = [(one["part"], one["refused"]) for one in (await relay.status())["parts"]]
+        assert shown == [("Crew", False), ("Crew (2)", False)]
 
         await relay.idp.patch(f"/Groups/{crew}", remove(people[2]))
         await relay.settled()

@@ -37,6 +37,7 @@ class History:
     def __init__(self, lab, rng, ids):
         self.lab, self.rng, self.ids = lab, rng, ids
         self.crew = None
+        self.lost = set()
 
     async def step(self):
         some = self.rng.sample(self.ids, self.rng.randint(1, 6))
@@ -83,6 +84,7 @@ class History:
                 fault = Fault(kind=self.rng.choice(kinds))
             case _:
                 [lost] = self.rng.sample(self.ids, 1)
+                self.lost.add(lost)
                 target = await self.lab.target(lost)
                 if target in {one.stamp.id for one in self.lab.tfe.directory.users}:
                     self.lab.tfe.directory.delete_user(target)
@@ -122,6 +124,8 @@ class History:
     async def end(self):
         """Decide everything that is held, then everything that is parked."""
         self.lab.tfe.faults.clear()
+        for lost in sorted(self.lost):  # what was to tell the relay of it may have been dropped
+            await self.lab.edit(lost, externalId="found")
         for _ in range(60):
             await self.settle()
             if (await self.lab.store.snapshot()).held:

@@ -7,6 +7,7 @@ from test_large_groups import parts, sizes, together
 
 from relay.errors import Refused, SettingsError
 from relay.probe.session import Asked
+from relay.rules.standing import Why, explain
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.listing import ChangeFilter
@@ -299,3 +300,14 @@ async def test_a_removal_said_again_is_sent_though_its_user_was_in_a_part_meanwh
     await lab.patch(Kind.GROUP, crew, remove(ids[6]))
     await is_in_step(lab, crew)
     assert await lab.members(crew) == set(ids[:5])
+
+
+async def test_who_asks_about_the_group_or_the_part_hears_of_the_part_that_tfe_refused(lab):
+    await refused_part(lab)
+    [creation] = await parked(lab)
+    for name in ("Crew", "crew (2)"):
+        facts = await lab.store.desk.facts(Kind.GROUP, name)
+        assert creation in {one.change for one in facts.parked}
+        assert Why.PARKED in {one.why for one in explain(facts, ())}
+    whole = await lab.store.desk.facts(Kind.GROUP, "Crew")
+    assert whole.members == (5, 3)
