@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from relay.errors import Refused
-from relay.rules.contract import GROUP_SCHEMA
+from relay.rules.contract import GROUP_SCHEMA, USER_SCHEMA
+from relay.rules.types import Kind
 
 if TYPE_CHECKING:
     from relay.rules.types import Json, JsonObject
@@ -24,6 +25,7 @@ _MAX_PARAMETERS: Final = 100
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,20}")
 _SELECTOR: Final = re.compile(r"\[[^\]]*\]")
 _MEMBERS: Final = ("members", f"{GROUP_SCHEMA}:members".lower())
+_GROUPS: Final = ("groups", f"{USER_SCHEMA}:groups".lower())
 _DISPLAYS: Final = tuple(f"{name}.display" for name in _MEMBERS)
 
 
@@ -53,16 +55,20 @@ class Query:
     @property
     def names_members(self) -> bool:
         """Whether the roster is asked for by name."""
-        return any(_is_members(name) for name in self.attributes)
+        return any(_is_one_of(_MEMBERS, name) for name in self.attributes)
 
     @property
     def names_displays(self) -> bool:
         """Whether the names of members are asked for (RFC 7643 section 7: returned on request)."""
         return any(name.lower() in _DISPLAYS for name in self.attributes)
 
-    @property
-    def wants_members(self) -> bool:
-        """Whether a group's answer carries its roster: unless left out or not among those named."""
+    def wants_members(self, kind: Kind) -> bool:
+        """Whether a group's answer carries its roster: unless left out or not among those named.
+
+        A user's carries its groups if they are named (RFC 7643 section 7: returned on request).
+        """
+        if kind is Kind.USER:
+            return any(_is_one_of(_GROUPS, name) for name in self.attributes)
         if self.attributes:
             return self.names_members
         return not any(name.lower() in _MEMBERS for name in self.excluded)
@@ -71,9 +77,9 @@ class Query:
 PLAIN: Final = Query()
 
 
-def _is_members(name: str) -> bool:
+def _is_one_of(names: tuple[str, ...], name: str) -> bool:
     lowered = name.lower()
-    return any(lowered == known or lowered.startswith(f"{known}.") for known in _MEMBERS)
+    return any(lowered == known or lowered.startswith(f"{known}.") for known in names)
 
 
 def from_url(raw: str, max_page: int) -> Query:

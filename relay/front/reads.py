@@ -52,7 +52,7 @@ class Reads:
         """
         resource_id = asked.route.id or ""
         resource = await self._completer.get(
-            asked.kind, resource_id, members=asked.query.wants_members
+            asked.kind, resource_id, members=asked.query.wants_members(asked.kind)
         )
         if resource is None:
             raise Refused(404, await self._why_missing(asked.kind, resource_id))
@@ -94,7 +94,7 @@ class Reads:
         return Page(users.total + groups.total, users.resources + groups.resources)
 
     async def _page(self, kind: Kind, query: Query, base_url: str) -> Page:
-        members = kind is Kind.GROUP and query.wants_members
+        members = query.wants_members(kind)
         parsed = None if query.filter is None else filters.parse(kind, query.filter)
         if parsed is not None and parsed.lookup is not None:
             return await self._completer.list(
@@ -108,9 +108,10 @@ class Reads:
             )
 
     async def _filtered(self, parsed: filters.Filter, query: Query, base_url: str) -> Page:
-        """What no index answers alone; the roster is read if the filter or the answer needs it."""
-        kind, text = parsed.kind, query.filter or ""
-        members = kind is Kind.GROUP and (query.wants_members or "members" in text.lower())
+        """What no index answers alone; memberships are read if filter or answer needs them."""
+        kind, text = parsed.kind, (query.filter or "").lower()
+        named = "members" if kind is Kind.GROUP else "groups"
+        members = query.wants_members(kind) or named in text
         if ids := ids_of(parsed):
             parsed = with_public_ids(parsed, await self._directory.public_ids(ids))
         accepts = _predicate(parsed, base_url)

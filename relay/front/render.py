@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from relay.front.queries import PLAIN, Query
+from relay.rules.types import Kind
 from relay.rules.view import resource_body, select
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 def rendered(resource: Resource, base_url: str, query: Query = PLAIN) -> JsonObject:
     """The body of a resource; its roster is in it if the directory gave one."""
+    if resource.kind is Kind.USER and not query.wants_members(Kind.USER):
+        resource = without_members(resource)  # a filter had its groups read
     body = _body(resource, base_url, displays=query.names_displays)
     return select(body, query.attributes, query.excluded) if query.projects else body
 
@@ -26,7 +30,10 @@ def whole(resource: Resource, base_url: str) -> JsonObject:
 def _body(resource: Resource, base_url: str, *, displays: bool) -> JsonObject:
     members = None
     if resource.members is not None:
-        members = [(member.id, member.display, member.kind) for member in resource.members]
+        members = [
+            (member.id, member.display, "indirect" if member.indirect else member.kind.value)
+            for member in resource.members
+        ]
     return resource_body(
         resource.kind,
         resource.public_id,
@@ -37,6 +44,11 @@ def _body(resource: Resource, base_url: str, *, displays: bool) -> JsonObject:
         members,
         displays=displays,
     )
+
+
+def without_members(resource: Resource) -> Resource:
+    """The resource without its roster."""
+    return replace(resource, members=None)
 
 
 def location_of(resource: Resource, base_url: str) -> str:

@@ -17,7 +17,7 @@ import structlog
 from relay.errors import NotKnown, Unavailable
 from relay.front.answers import Answer, encoded, of_outage, refused
 from relay.front.ports import Directory, Source, Upstream
-from relay.front.render import location_of, rendered
+from relay.front.render import location_of, rendered, without_members
 from relay.front.settings import AnswerMode, FrontSettings
 from relay.rules import dialect
 from relay.rules.types import Kind, Verb, Write
@@ -175,26 +175,12 @@ def parsed_write(asked: Asked) -> Write:
             return Write(Verb.DELETE, asked.kind)
 
 
-def without_members(resource: Resource) -> Resource:
-    """The resource without its roster."""
-    if resource.members is None:
-        return resource
-    return Resource(
-        resource.row,
-        resource.kind,
-        resource.public_id,
-        resource.shadow,
-        resource.created,
-        resource.modified,
-    )
-
-
 def _strict(asked: Asked) -> bool:
     return asked.connection.answer is AnswerMode.STRICT
 
 
 def _wants_members(asked: Asked, write: Write) -> bool:
-    return write.kind is Kind.GROUP and asked.query.wants_members
+    return write.kind is Kind.GROUP and asked.query.wants_members(Kind.GROUP)
 
 
 def _most_members(asked: Asked, write: Write) -> int:

@@ -8,7 +8,7 @@ Source: RFC 7643 sections 4.1, 4.2, 4.3 and 8.7.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -117,40 +117,46 @@ _ADDRESSES: Final = _complex(
     Attribute("primary", "Whether this address is the preferred one.", Type.BOOLEAN),
     multi=True,
 )
-_GROUPS: Final = Attribute(
-    "groups",
-    "The groups the user belongs to; changed through the groups only.",
-    Type.COMPLEX,
-    multi=True,
-    mutability="readOnly",
-    subs=(
-        Attribute("value", "The group's id.", case_exact=True, mutability="readOnly"),
-        Attribute(
-            "$ref",
-            "The group's address.",
-            Type.REFERENCE,
-            mutability="readOnly",
-            references=("Group",),
-        ),
-        Attribute("display", "The group's name.", mutability="readOnly"),
-        Attribute("type", "`direct`.", mutability="readOnly", canonical=("direct", "indirect")),
+_GROUP_SUBS: Final = (
+    Attribute("value", "The group's id.", case_exact=True, mutability="readOnly"),
+    Attribute(
+        "$ref", "The group's address.", Type.REFERENCE, mutability="readOnly", references=("Group",)
+    ),
+    Attribute("display", "The group's name.", mutability="readOnly"),
+    Attribute(
+        "type",
+        "Whether the group names the user, or a group in it does.",
+        mutability="readOnly",
+        canonical=("direct", "indirect"),
     ),
 )
+# No sender reads them, and there may be thousands (docs/decisions/0012).
+_GROUPS: Final = replace(
+    _complex(
+        "groups",
+        "The groups the user belongs to; changed through the groups only.",
+        *_GROUP_SUBS,
+        multi=True,
+    ),
+    mutability="readOnly",
+    returned="request",
+)
 _MEMBER_SUBS: Final = (
-    Attribute("value", "The user's id.", case_exact=True, mutability="immutable"),
+    Attribute("value", "The member's id.", case_exact=True, mutability="immutable"),
     Attribute(
         "$ref",
-        "The user's address.",
+        "The member's address.",
         Type.REFERENCE,
         mutability="immutable",
-        references=("User",),
+        references=("User", "Group"),
     ),
     # Nobody reads it back, and clients that compare what they wrote with what they read would find
     # a difference for ever (docs/decisions/0005).
-    Attribute("display", "The user's `userName`.", mutability="readOnly", returned="request"),
-    Attribute("type", "`User`.", mutability="immutable", canonical=("User",)),
+    Attribute("display", "The member's name.", mutability="readOnly", returned="request"),
+    # A group is kept where `groups.nested` has it stand for its members; else it is left out.
+    Attribute("type", "What it is.", mutability="immutable", canonical=("User", "Group")),
 )
-MEMBERS: Final = _complex("members", "The users in the group.", *_MEMBER_SUBS, multi=True)
+MEMBERS: Final = _complex("members", "Who is in the group.", *_MEMBER_SUBS, multi=True)
 _MANAGER: Final = _complex(
     "manager",
     "The user's manager.",

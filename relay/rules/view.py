@@ -27,7 +27,7 @@ def resource_body(
     created: float,
     modified: float,
     base_url: str,
-    members: Sequence[tuple[str, str, Kind]] | None,
+    members: Sequence[tuple[str, str, str]] | None,
     *,
     displays: bool = False,
 ) -> JsonObject:
@@ -40,15 +40,18 @@ def resource_body(
         created: seconds since the epoch.
         modified: seconds since the epoch.
         base_url: of the SCIM root, without a trailing slash.
-        members: public id, name and kind of each member; None leaves the roster out.
+        members: public id, name and kind of each member, of a user the same of each group it is in
+            (`indirect`: through a nested group only); None leaves them out.
         displays: each member carries its `display`, which is returned on request only.
     """
     body: JsonObject = {"schemas": shadow.get("schemas"), "id": public_id, **shadow}
     if members is not None and kind is Kind.GROUP:
         body["members"] = [
-            _member(kind, member, display if displays else None, base_url)
-            for member, display, kind in members
+            _member(Kind(of), member, display if displays else None, base_url)
+            for member, display, of in members
         ]
+    elif members is not None:
+        body["groups"] = [_group(*found, base_url) for found in members]
     created_at = timestamp(created)
     body["meta"] = {
         "resourceType": kind.value,
@@ -68,6 +71,15 @@ def _member(kind: Kind, public_id: str, display: str | None, base_url: str) -> J
     if display is not None:
         body["display"] = display
     return body
+
+
+def _group(public_id: str, display: str, how: str, base_url: str) -> JsonObject:
+    return {
+        "value": public_id,
+        "$ref": f"{base_url}/{Kind.GROUP.plural}/{public_id}",
+        "display": display,
+        "type": how if how == "indirect" else "direct",
+    }
 
 
 def timestamp(seconds: float) -> str:

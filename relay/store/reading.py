@@ -72,8 +72,19 @@ def _resource(connection: Connection, kind: Kind, row: Any, *, members: bool) ->
         from_json(shadow),
         created,
         modified,
-        _members(connection, number) if members and kind is Kind.GROUP else None,
+        _READ[kind](connection, number) if members else None,
     )
+
+
+def _groups(connection: Connection, user: int) -> tuple[Member, ...]:
+    """The groups a user is in, as IdPs see them: a large one is one, its parts are nobody's."""
+    found = connection.execute(
+        "SELECT g.public_id, g.name, m.via FROM member m JOIN resource g ON g.id = m.group_id"
+        " WHERE m.user_id = ? AND m.desired = 1 AND g.state = 'live' AND g.part_of IS NULL"
+        " ORDER BY m.group_id",
+        (user,),
+    )
+    return tuple(Member(row[0], row[1], Kind.GROUP, indirect=bool(row[2])) for row in found)
 
 
 def _members(connection: Connection, group: int) -> tuple[Member, ...]:
@@ -93,6 +104,9 @@ def _members(connection: Connection, group: int) -> tuple[Member, ...]:
         *(Member(identifier, name) for identifier, name in users),
         *(Member(identifier, name, Kind.GROUP) for identifier, name in groups),
     )
+
+
+_READ: Final = {Kind.USER: _groups, Kind.GROUP: _members}
 
 
 def list_page(connection: Connection, kind: Kind, query: ListQuery) -> Page:

@@ -27,11 +27,19 @@ class ChangeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of a roster as the IdP sees it: public id, name, and whether it is a group."""
+    """One member of a roster as the IdP sees it, or one group that a user is in.
+
+    Attributes:
+        id: its public id.
+        display: its name.
+        kind: User or Group.
+        indirect: of a group that a user is in: through a nested group only.
+    """
 
     id: str
     display: str
     kind: Kind = Kind.USER
+    indirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Resource:
         shadow: what the IdP wrote, attributes TFE does not keep included; no id, meta, members.
         created: seconds since the epoch.
         modified: seconds since the epoch.
-        members: the roster, or None when it was not asked for or the resource is a user.
+        members: the roster, or of a user the groups it is in; None when it was not asked for.
     """
 
     row: int
@@ -106,7 +114,7 @@ class ListQuery:
             addresses compare without regard to case, ids exactly.
         start: 1-based index of the first result.
         count: results wanted, already capped; 0 asks for the total only.
-        members: whether groups carry their rosters.
+        members: whether groups carry their rosters, and users the groups they are in.
     """
 
     equals: tuple[str, str] | None = None

@@ -6,6 +6,7 @@ import pytest
 
 from relay.errors import Refused
 from relay.front.queries import Query, from_search, from_url
+from relay.rules.types import Kind
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_too_many_parameters_are_refused():
     ],
 )
 def test_a_roster_is_read_only_if_the_answer_shows_it(attributes, excluded, wanted):
-    assert Query(attributes=attributes, excluded=excluded).wants_members is wanted
+    assert Query(attributes=attributes, excluded=excluded).wants_members(Kind.GROUP) is wanted
 
 
 @pytest.mark.parametrize(

@@ -262,3 +262,10 @@ async def test_a_group_is_told_of_once_when_it_passes_nine_tenths(tmp_path):
 
         assert (await lab.store.snapshot()).near_limit == 1
     assert [label for metric, label in told if metric == "near limit"] == ["Crew: 900 of 1000"]
+
+
+async def test_a_user_is_in_one_group_however_many_parts_it_has(lab):
+    people = await lab.users(12)
+    crew = await lab.group("Crew", *people)
+    found = await lab.store.directory.get(Kind.USER, people[11], members=True)
+    assert [(one.id, one.display) for one in found.members] == [(crew, "Crew")]
