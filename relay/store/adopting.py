@@ -112,7 +112,8 @@ def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...
         (len(members), tx.now, group.id),
     )
     rosters.room_made(tx, group.id)
-    reopen_members(tx, group)
+    if group.wanted:  # what is to be deleted has one thing to be done: that
+        reopen_members(tx, group)
 
 
 def reopen_members(tx: Transaction, group: ResourceRow) -> None:
@@ -163,6 +164,8 @@ def _rejoin_groups(tx: Transaction, user: int) -> None:
         tx.run(
             "UPDATE resource SET c_size = c_size - ? WHERE id = ?", (1 if confirmed else 0, group)
         )
+        if confirmed:
+            rosters.room_made(tx, group)
         resource = rows.by_row(tx, group)
         if not wanted:
             rosters.forget_absent(tx, group, user)

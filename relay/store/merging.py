@@ -155,6 +155,7 @@ def _merge(tx: Transaction, old: ResourceRow, new: ResourceRow) -> None:
     rows.set_absent(tx, old.id)
     tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (old.id,))
     tx.run("DELETE FROM nest WHERE parent = ?1 OR child = ?1", (old.id,))
+    tx.run("DELETE FROM effect WHERE resource = ?", (old.id,))
     effects.settle_changes(tx, old.id)
     effects.close(tx, new.id, Key.EXISTS)
     _compare(tx, rows.by_row(tx, new.id))

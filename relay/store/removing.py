@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import Key
 from relay.rules.types import Kind
-from relay.store import effects, lanes, rows
+from relay.store import effects, lanes, rosters, rows
 
 if TYPE_CHECKING:
     from relay.store.rows import ResourceRow
@@ -55,6 +55,9 @@ def _leave_groups(tx: Transaction, user: int) -> None:
             (desired, 1 if confirmed else 0, group),
         )
         tx.run("DELETE FROM member WHERE group_id = ? AND user_id = ?", (group, user))
+        if confirmed:
+            rosters.room_made(tx, group)
+            lanes.refresh(tx, rows.by_row(tx, group))
         if (closed := effects.close(tx, group, user)) is not None:
             effects.settle_changes(tx, group, [closed])
             lanes.refresh(tx, rows.by_row(tx, group))

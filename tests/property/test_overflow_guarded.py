@@ -25,7 +25,7 @@ MOST = 3
 PEOPLE = 9
 STEPS = 10
 WHY = ("ada", "a random decision")
-ONCE_WRONG = (66, 75, 100323, 100502, 100653, 100786, 100826, 100862, 100966)
+ONCE_WRONG = (66, 75, 100323, 100502, 100653, 100786, 100826, 100862, 100966, 103781, 103973)
 """Seeds that found a defect: a part that was nobody's, additions that waited for the room they took
 themselves, a removal that could not be planned, a change that nothing was left to end."""
 GUARD = GuardPolicy(3600.0, {Loss.REMOVALS: Budget(count=2)}, max_emptied=2)
