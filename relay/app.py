@@ -34,6 +34,7 @@ from relay.draining import Draining
 from relay.front.auth import TokenTable
 from relay.front.front import Front
 from relay.front.server import Listening, serve_front
+from relay.gauging import tell_bounds
 from relay.inbound import TokenUse
 from relay.opening import opened
 from relay.operating import Seen, operated
@@ -171,10 +172,8 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
     clock, rng, health = SystemClock(), system_rng(), Health()
     how = delivery_settings(settings)
     pacer = Pacer(settings.target.rate)
-    metrics.target.paced(pacer.rate)
     sender = Sender(client, pacer, clock, metrics.target)
-    bounds = settings.store.max_pending, how.concurrency, settings.target.rate
-    metrics.flow.bounded(*bounds, lambda: sender.in_flight)
+    tell_bounds(settings, metrics, pacer.rate, sender)
     identity = Identity(store, sender, clock)
     keeper = Keeper(store, sender, identity, pacer, how, clock, rng)
     await keeper.load()

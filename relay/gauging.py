@@ -9,14 +9,25 @@ from relay.telemetry.flow_metrics import KINDS, Flow, Waiting
 
 if TYPE_CHECKING:
     from relay.clock import Clock
+    from relay.delivery.sender import Sender
+    from relay.settings import Settings
     from relay.store import Store
     from relay.store.status import Snapshot
     from relay.telemetry.flow_metrics import FlowMetrics
+    from relay.telemetry.metrics import Metrics
 
 SHARE: Final = 20
 """What is counted row by row takes one part in so many of a thread's time at most."""
 
 STATES: Final = ("accepted", "delivered", "refused", "parked", "dropped", "pending")
+
+
+def tell_bounds(settings: Settings, metrics: Metrics, rate: float, sender: Sender) -> None:
+    """Set what does not change while the relay runs, and where requests under way are counted."""
+    target = settings.target
+    bounds = settings.store.max_pending, target.concurrency, target.rate
+    metrics.target.paced(rate)
+    metrics.flow.bounded(*bounds, lambda: sender.in_flight)
 
 
 class Gauging:

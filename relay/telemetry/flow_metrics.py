@@ -55,6 +55,34 @@ class Waiting:
     unbound: int = 0
 
 
+# Fields of `Waiting` and `Flow` that are one gauge each: its name, meaning and labels.
+_WAITING: Final = {
+    "changes": ("pending_changes", "Changes that are pending, by kind."),
+    "lag_s": ("lag_seconds", "Age of the oldest pending change of a kind; 0 if there is none."),
+    "unbound": ("unbound_ids", "Users and groups that wait for TFE to give them its id."),
+}
+_FLOW: Final[dict[str, tuple[str, ...]]] = {
+    "counted": (
+        "changes_counted",
+        "Changes since the database was made; `accepted` is the sum of all others.",
+        "state",
+    ),
+    "accepted_at": ("accepted_high_timestamp_seconds", "When the newest change was accepted."),
+    "held_since": (
+        "hold_since_timestamp_seconds",
+        "Since when a hold stands; 0 while it does not.",
+        "hold",
+    ),
+    "tripped": ("guard_tripped", "Connections that took away more than the guard lets pass."),
+    "full": ("store_full", "1 while the disk takes no more writes of clients."),
+}
+_BOUNDS: Final = (
+    ("queue_limit", "Changes that may be pending (store.max_pending)."),
+    ("target_concurrency_limit", "Requests to the target that may be under way at once."),
+    ("target_rate_configured", "Requests a second by target.rate."),
+)
+
+
 class FlowMetrics:
     """What flows through the relay.
 
@@ -64,59 +92,43 @@ class FlowMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
-        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
-            return Gauge(f"{prefix}_{name}", meaning, labels, registry=registry)
-
-        def seconds(name: str, meaning: str, label: str) -> Histogram:
-            return Histogram(
-                f"{prefix}_{name}", meaning, [label], buckets=_BUCKETS, registry=registry
-            )
-
-        self._whole = seconds(
+        self._registry = registry
+        self._prefix = prefix
+        self._whole = self._seconds(
             "end_to_end_seconds",
             "From a request's head to the end of its change, of changes that a request ended.",
             "outcome",
         )
-        self._part = seconds(
+        self._part = self._seconds(
             "delivery_seconds",
             "That in parts: `accept` before the queue, `wait` in it, `pace` for a slot, `send`.",
             "part",
         )
-        self._pending = gauge("pending_changes", "Changes that are pending, by kind.", "kind")
-        self._lag = gauge(
-            "lag_seconds", "Age of the oldest pending change of a kind; 0 if there is none.", "kind"
+        self._waiting = {
+            field: self._gauge(name, meaning, "kind") for field, (name, meaning) in _WAITING.items()
+        }
+        self._flow = {
+            field: self._gauge(name, meaning, *labels)
+            for field, (name, meaning, *labels) in _FLOW.items()
+        }
+        self._overflowed = self._gauge(
+            "overflowed_groups", "Groups that TFE holds in several parts."
         )
-        self._unbound = gauge(
-            "unbound_ids", "Users and groups that wait for TFE to give them its id.", "kind"
-        )
-        self._overflowed = gauge("overflowed_groups", "Groups that TFE holds in several parts.")
-        self._accepted_at = gauge(
-            "accepted_high_timestamp_seconds", "When the newest change was accepted."
-        )
-        self._delivered_at = gauge(
+        self._delivered_at = self._gauge(
             "delivered_high_timestamp_seconds",
             "When the newest of the delivered changes was accepted; 0 until one is known.",
         )
-        self._counted = gauge(
-            "changes_counted",
-            "Changes since the database was made; `accepted` is the sum of all others.",
-            "state",
-        )
-        self._held_since = gauge(
-            "hold_since_timestamp_seconds", "Since when a hold stands; 0 while it does not.", "hold"
-        )
-        self._tripped = gauge(
-            "guard_tripped", "Connections that took away more than the guard lets pass."
-        )
-        self._full = gauge("store_full", "1 while the disk takes no more writes of clients.")
-        self._queue_limit = gauge("queue_limit", "Changes that may be pending (store.max_pending).")
-        self._in_flight = gauge("target_in_flight", "Requests to the target under way.")
-        self._concurrency = gauge(
-            "target_concurrency_limit", "Requests to the target that may be under way at once."
-        )
-        self._rate = gauge("target_rate_configured", "Requests a second by target.rate.")
+        self._bounds = [self._gauge(name, meaning) for name, meaning in _BOUNDS]
+        self._in_flight = self._gauge("target_in_flight", "Requests to the target under way.")
         self._newest = 0.0
         self._begin_at_zero()
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"{self._prefix}_{name}", meaning, labels, registry=self._registry)
+
+    def _seconds(self, name: str, meaning: str, label: str) -> Histogram:
+        name = f"{self._prefix}_{name}"
+        return Histogram(name, meaning, [label], buckets=_BUCKETS, registry=self._registry)
 
     def _begin_at_zero(self) -> None:
         """A series that is not there yet looks like one that was lost."""
@@ -131,9 +143,8 @@ class FlowMetrics:
         self, queue: int, concurrency: int, rate: float, in_flight: Callable[[], int]
     ) -> None:
         """The bounds that are set once, and where the requests under way are counted."""
-        self._queue_limit.set(queue)
-        self._concurrency.set(concurrency)
-        self._rate.set(rate)
+        for gauge, bound in zip(self._bounds, (queue, concurrency, rate), strict=True):
+            gauge.set(bound)
         self._in_flight.set_function(in_flight)
 
     def ended(self, outcome: str, parts: tuple[float, float, float, float]) -> None:
@@ -150,9 +161,8 @@ class FlowMetrics:
 
     def waiting(self, kind: str, what: Waiting) -> None:
         """What waits of a kind."""
-        self._pending.labels(kind).set(what.changes)
-        self._lag.labels(kind).set(what.lag_s)
-        self._unbound.labels(kind).set(what.unbound)
+        for one, gauge in self._waiting.items():
+            gauge.labels(kind).set(getattr(what, one))
 
     def overflowed(self, groups: int) -> None:
         """So many groups are held in parts."""
@@ -160,10 +170,9 @@ class FlowMetrics:
 
     def observe(self, flow: Flow) -> None:
         """Set all that one reading says."""
-        for state, number in flow.counted.items():
-            self._counted.labels(state).set(number)
-        for hold, since in flow.held_since.items():
-            self._held_since.labels(hold).set(since)
-        self._accepted_at.set(flow.accepted_at)
-        self._tripped.set(flow.tripped)
-        self._full.set(flow.full)
+        for one, gauge in self._flow.items():
+            value = getattr(flow, one)
+            for label, number in value.items() if isinstance(value, dict) else ():
+                gauge.labels(label).set(number)
+            if not isinstance(value, dict):
+                gauge.set(value)
