@@ -112,9 +112,9 @@ class Reloading:
         return settings, connections_of(settings)
 
     async def _audit(self, actor: str, names: list[str]) -> None:
-        detail = f"connections: {', '.join(names)}"
+        what: JsonObject = {"connections": list(names)}
         try:
-            await self._store.run(lambda tx: tx.audit("reloaded", actor, detail=detail))
+            await self._store.run(lambda tx: tx.audit("reloaded", actor, what=what))
         except Unavailable as error:  # the disk is in trouble; a rotation does not wait for it
             log.warning(events.STORE_TROUBLE, reason=error.detail)
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from relay.errors import NotKnown, Unavailable
 from relay.rules.types import Kind
+from relay.store.records import ListQuery
 
 if TYPE_CHECKING:
     from relay.front.ports import Directory, Upstream
-    from relay.store.records import ListQuery, Page, Resource
+    from relay.store.records import Page, Resource
 
 _MAX_FETCHES: Final = 20  # look-ups one request may cause: two seconds at TFE's rate
 _RETRY_S: Final = 10
@@ -61,6 +62,15 @@ class Completer:
         """Raise `Unavailable` while a list of everything would not be one."""
         if self.needed:
             raise Unavailable("the directory is still being filled from TFE", _RETRY_S)
+
+    async def look_for(self, kind: Kind, name: str) -> None:
+        """Take in from TFE who has a name there, before somebody creates it as its own.
+
+        Raises:
+            Unavailable: TFE cannot be asked.
+        """
+        query = ListQuery(equals=(kind.name_attribute, name), count=0)
+        await self.list(kind, query)
 
     async def fetch_all(self, miss: NotKnown) -> None:
         """Look up in TFE the ids that a write names and the directory does not know.

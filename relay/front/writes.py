@@ -20,6 +20,7 @@ from relay.front.ports import Directory, Source, Upstream
 from relay.front.render import location_of, rendered, without_members
 from relay.front.settings import AnswerMode, FrontSettings
 from relay.rules import dialect
+from relay.rules import shadow as shadows
 from relay.rules.types import Kind, Verb, Write
 from relay.store.records import SHORT_ROSTER, Accepted, ChangeState, Resource, Settlement
 from relay.telemetry import events
@@ -84,6 +85,7 @@ class Writes:
 
     async def _accept(self, asked: Asked, write: Write) -> Accepted:
         """Put it on disk; while the directory is being filled, what it misses is asked of TFE."""
+        await self._look_first(asked, write)
         asked_for: set[str] = set()
         while True:
             try:
@@ -93,6 +95,15 @@ class Writes:
                     raise
                 await self._completer.fetch_all(miss)
                 asked_for.update(miss.ids)
+
+    async def _look_first(self, asked: Asked, write: Write) -> None:
+        """What TFE has is nobody's: an own connection does not come by it before it was read."""
+        creates = write.verb is Verb.CREATE
+        if not (creates and asked.connection.own and self._completer.needed):
+            return
+        name = shadows.apply(write, None).get(write.kind.name_attribute)
+        if isinstance(name, str):
+            await self._completer.look_for(write.kind, name)
 
     def _put_on_disk(self, asked: Asked, write: Write) -> Awaitable[Accepted]:
         return self._directory.accept(

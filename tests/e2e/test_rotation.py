@@ -183,9 +183,11 @@ async def test_what_a_reload_does_not_take_is_named_until_a_restart(sim, tmp_pat
         assert "token_expires" not in shown
         assert (await relay.status())["target_token"]["ends"] == "2099-01-01"
         told = await relay.store.run(
-            lambda tx: tx.all("SELECT actor, detail FROM audit WHERE event = 'reloaded'")
+            lambda tx: tx.all("SELECT actor, what FROM audit WHERE event = 'reloaded'")
         )
-        assert [("uid" in actor, detail) for actor, detail in told] == [(True, "connections: idp")]
+        assert [("uid" in actor, what) for actor, what in told] == [
+            (True, '{"connections":["idp"]}')
+        ]
 
 
 async def test_a_reload_brings_scope_and_further_connections_and_takes_them_away(sim, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import orjson
 import pytest
 from structlog.testing import capture_logs
-from support.front_fakes import STRICT_TOKEN, TOKEN, Site, running
+from support.front_fakes import CONNECTIONS, STRICT_TOKEN, TOKEN, Site, running
 
 from relay.errors import NotOwned, Unavailable
 from relay.front.writes import PATCH_MEMBERS
@@ -77,6 +77,27 @@ async def test_a_write_on_another_s_is_403_counted_and_logged_with_the_connectio
     assert site.metrics.refusals == ["scope"]
     [told] = [line for line in lines if line["event"] == events.REQUEST_REFUSED]
     assert (told["connection"], told["status"], told["reason"]) == ("okta", 403, "scope")
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_while_tfe_is_being_read_an_own_connection_creates_nobody_who_is_there(own):
+    connections = (replace(CONNECTIONS[0], own=own),)
+    async with running(connections=connections) as site:
+        site.upstream.complete = False
+        there = (Kind.USER, "userName", USER["userName"])
+        site.upstream.at_target[there] = lambda: site.directory.add(Kind.USER, "u1", **USER)
+        response, _ = await site.send("POST", "/Users", json=USER)
+
+    assert response.status == (409 if own else 201)
+    assert site.upstream.fetched == ([there] if own else [])
+
+
+async def test_what_tfe_has_cannot_be_told_is_503_to_an_own_connection_s_creation():
+    async with running(connections=(replace(CONNECTIONS[0], own=True),)) as site:
+        site.upstream.complete = site.upstream.reachable = False
+        response, _ = await site.send("POST", "/Users", json=USER)
+
+    assert (response.status, response.headers["Retry-After"]) == (503, "7")
 
 
 async def test_a_duplicate_is_409_uniqueness(site: Site):
