@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from environments import documents_in, node_programs, python_programs
+from environments import debian_programs, documents_in, node_programs, python_programs
 from image import ROOT, replayed
 from support.relays import relay_for
 
@@ -94,3 +94,9 @@ def tools():
 def documents(tools):
     """Reads a YAML file below config/, as a list of its documents."""
     return lambda name: documents_in(tools, ROOT / "config" / name)
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The folder of `prometheus` and `promtool`, out of Debian's package."""
+    return debian_programs("prometheus")
