@@ -16,6 +16,7 @@ from support.canaries import left_in, seen_in
 from support.idp import TOKEN, user
 from support.relays import RelayProcess, relay_for, typed, write_config
 
+from relay.ops.packing import pack
 from relay.simulator.faults import Fault, FaultKind, Match
 
 FAST = {"rate": 100}
@@ -103,3 +104,10 @@ def test_a_test_that_prints_a_token_fails(tmp_path):
     )
     assert "1 failed" in done.stdout
     assert "a token was printed" in done.stdout
+
+
+@pytest.mark.leaks_on_purpose
+def test_the_search_looks_into_a_compressed_archive(tmp_path):
+    pack(tmp_path / "bundle.tar.gz", {"log": [{"event": "leak", "token": TOKEN}]}, "", 0.0)
+
+    assert left_in(tmp_path) == [str(tmp_path / "bundle.tar.gz")]

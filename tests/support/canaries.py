@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tarfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,4 +29,13 @@ def seen_in(text: bytes | str) -> list[str]:
 def left_in(folder: Path) -> list[str]:
     """Files of a relay below a folder that hold a token."""
     files: Iterable[Path] = (file for kind in KEPT for file in folder.rglob(kind))
-    return [str(file) for file in files if file.is_file() and seen_in(file.read_bytes())]
+    return [str(file) for file in files if file.is_file() and any(map(seen_in, _texts(file)))]
+
+
+def _texts(file: Path) -> list[bytes]:
+    """What is in a file, and in a compressed archive what is in it."""
+    if not file.name.endswith(".tar.gz"):
+        return [file.read_bytes()]
+    with tarfile.open(file) as archive:
+        opened = [archive.extractfile(member) for member in archive]
+        return [one.read() for one in opened if one is not None]
