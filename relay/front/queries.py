@@ -1,7 +1,8 @@
 """The query of a read: paging, filter and projection, out of an URL or a `.search` body.
 
 Liberal (idp-dialects section 4): junk numbers fall back to the default, a trailing `&`, a bare `?`
-and unknown parameters mean nothing. Sorting is not promised (`sort.supported` is false).
+and unknown parameters mean nothing. Sorting is not promised (`sort.supported` is false): it is done
+as far as a scan of the directory goes.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Query:
         count: 0 to the largest page.
         attributes: the only ones wanted; empty for all.
         excluded: the ones not wanted.
+        sort_by: the attribute to sort by; empty for the order of creation.
+        descending: the greatest first.
     """
 
     filter: str | None = None
@@ -46,6 +49,8 @@ class Query:
     count: int = DEFAULT_COUNT
     attributes: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    sort_by: str = ""
+    descending: bool = False
 
     @property
     def projects(self) -> bool:
@@ -105,6 +110,8 @@ def from_url(raw: str, max_page: int) -> Query:
         count=_count(given.get("count"), max_page),
         attributes=_wanted(given.get("attributes")),
         excluded=_names(given.get("excludedattributes")),
+        sort_by=_text(given.get("sortby")).strip(),
+        descending=_text(given.get("sortorder")).strip().lower() == "descending",
     )
 
 
@@ -124,6 +131,8 @@ def from_search(body: JsonObject, max_page: int) -> Query:
         count=_count(given.get("count"), max_page),
         attributes=_wanted(given.get("attributes")),
         excluded=_names(given.get("excludedattributes")),
+        sort_by=_text(given.get("sortby")).strip(),
+        descending=_text(given.get("sortorder")).strip().lower() == "descending",
     )
 
 

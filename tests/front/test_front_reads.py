@@ -281,3 +281,34 @@ async def test_an_error_repeats_no_endless_id(site):
 
     assert response.status == 404
     assert len(body["detail"]) < 200
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("?sortBy=userName&sortOrder=descending&count=2", ["u5", "u4"]),
+        ("?sortBy=title&startIndex=2&count=2", ["u2", "u3"]),
+        (
+            '?sortBy=externalId&sortOrder=DESCENDING&filter=title eq "clerk"',
+            ["u5", "u4", "u3", "u2"],
+        ),
+        ("?sortBy=nonsense&count=2", ["u1", "u2"]),
+    ],
+)
+async def test_users_are_sorted(site: Site, query, ids):
+    fill(site)
+
+    response, body = await site.send("GET", "/Users" + query.replace(" ", "%20"))
+
+    assert response.status == 200
+    assert [one["id"] for one in body["Resources"]] == ids
+
+
+async def test_a_search_is_sorted_and_its_groups_have_their_rosters(site: Site):
+    fill(site)
+    site.directory.add(Kind.GROUP, "g2", ("u3",), schemas=[GROUP_SCHEMA], displayName="Dev")
+
+    _, body = await site.send("POST", "/Groups/.search", json={"sortBy": "displayName"})
+
+    found = [(one["displayName"], len(one["members"])) for one in body["Resources"]]
+    assert found == [("Dev", 1), ("eng", 2)]
