@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relay.front.settings import FrontSettings
 
 _BACKLOG: Final = 1_024
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 4
 """Connections taken in before those that are in are looked at again. asyncio takes its whole
 backlog, and a thousand strangers at once are a tenth of a second of everybody's time."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlite_utils import Database
 
-from relay.errors import AlreadyRunning, StoreRefused
+from relay.errors import AlreadyRunning, RelayError, StoreRefused, Unavailable
 from relay.store import identity
 from relay.store.migrations import bring_up
 
@@ -54,6 +54,9 @@ _TROUBLE: Final = frozenset(
 """Primary result codes (sqlite.org/rescode.html) that speak of the disk or of memory."""
 _PRIMARY: Final = 0xFF
 """Extended result codes keep the primary one in their lowest byte."""
+
+_DAMAGE: Final = frozenset({stdlib_sqlite3.SQLITE_CORRUPT, stdlib_sqlite3.SQLITE_NOTADB})
+"""Of these, what no room and no waiting cures."""
 
 NETWORK_FILESYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"}
@@ -174,7 +177,8 @@ def open_writer(path: Path, *, synchronous: str = "FULL", bounds: Bounds = USUAL
         bounds: of memory and disk.
 
     Raises:
-        StoreRefused: the file is not a relay's database, or cannot be read.
+        StoreRefused: the file is not a relay's database, or is damaged.
+        Unavailable: the disk does not let it be read or written now.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection: Connection = sqlite3.connect(
@@ -196,11 +200,44 @@ def open_writer(path: Path, *, synchronous: str = "FULL", bounds: Bounds = USUAL
         raise
     except DatabaseError as error:
         connection.close()
-        raise StoreRefused(
-            f"cannot open {path}: {error}; keep the file, and put a backup there,"
-            " or what `scim-relay salvage` can read of it"
-        ) from error
+        raise _unopened(path, error) from error
     return connection
+
+
+def counted(
+    connection: Connection, path: Path, known: identity.Identity | None
+) -> tuple[identity.Identity, str | None]:
+    """`identity.opened`, the first write of a start.
+
+    On a full disk it is tried once more in the log that a dead process left, begun anew.
+
+    Raises:
+        Unavailable: the disk does not take it.
+    """
+    try:
+        try:
+            return identity.opened(connection, known)
+        except DatabaseError as error:
+            if not says_full(error):
+                raise
+            connection.execute("PRAGMA wal_checkpoint(RESTART)")
+            return identity.opened(connection, known)
+    except DatabaseError as error:
+        connection.close()
+        raise _unopened(path, error) from error
+
+
+def _unopened(path: Path, error: Exception) -> RelayError:
+    """A damaged file needs its operator; a disk that does not take a write gets another start."""
+    if is_trouble(error) and getattr(error, "sqlite_errorcode", 0) & _PRIMARY not in _DAMAGE:
+        return Unavailable(
+            f"cannot open {path}: {error}; nothing in it is lost: see to the disk's room, health"
+            " and permissions, and start again"
+        )
+    return StoreRefused(
+        f"cannot open {path}: {error}; keep the file, and put a backup there,"
+        " or what `scim-relay salvage` can read of it"
+    )
 
 
 def open_reader(path: Path, cache_bytes: int = SMALL_CACHE_BYTES) -> Connection:

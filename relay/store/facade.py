@@ -97,7 +97,7 @@ class Store:
             identity.refuse_missing(path, known)
             migrating.secure(path)
             connection = engine.open_writer(path, synchronous=settings.synchronous, bounds=bounds)
-            now, self._restored = identity.opened(connection, known)
+            now, self._restored = engine.counted(connection, path, known)
             self._lock.remember(now)
             names = settings.names
             self._writer = Writer(connection, clock, ids, self._committed, observer, names=names)

@@ -135,12 +135,15 @@ def bring_up(db: Database) -> None:
     """Apply what is missing, and note in the file what an earlier release may pass over.
 
     What a later release noted there stays: this one passed it over and may be passed over again.
+    Where nothing is new nothing is written: the disk may be full.
     """
     migrations.apply(db)
-    names = sorted(PASSABLE | passable(db))
-    db.execute(
-        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (PASSABLE_KEY, json.dumps(names))
-    )
+    noted = passable(db)
+    if not noted >= PASSABLE:
+        db.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+            (PASSABLE_KEY, json.dumps(sorted(PASSABLE | noted))),
+        )
 
 
 def passable(db: Database) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Hostile clients in a process of their own, until they are stopped: what slowhttptest has not.
 
-`idle` keeps ten thousand connections that say nothing, and opens again whichever is closed;
+`idle` opens ten thousand connections that say nothing, and some of those that are closed again;
 `huge` streams bodies of 1 GB, with a token and without; `reading` asks for pages, with a token, and
 takes them by the byte. SIGTERM ends it; it prints what it saw.
 """
@@ -21,8 +21,6 @@ from load import rendered
 
 GB = 1_000_000_000
 CHUNK = b'"' + b"x" * 65_535
-AGAIN_A_SECOND = 500
-"""Connections that are opened again; a flood of new ones is another thing than idle ones."""
 
 
 class Hostile:
@@ -33,14 +31,15 @@ class Hostile:
         self.open: set[asyncio.Transport] = set()
 
     async def idle(self) -> None:
-        """At first all at once, then one for each that was closed."""
+        """So many in all, then so many a second again of those that were closed."""
         loop = asyncio.get_running_loop()
+        while self.seen["opened"] < self.args.count:
+            await self.connect(loop)
+        print("ready", flush=True)
         while True:
-            missing = self.args.count - len(self.open)
-            first = self.seen["opened"] < self.args.count
-            for _ in range(min(missing, 250 if first else AGAIN_A_SECOND // 10)):
+            await asyncio.sleep(0.1)
+            for _ in range(min(self.args.count - len(self.open), self.args.again // 10)):
                 await self.connect(loop)
-            await asyncio.sleep(0.05 if first else 0.1)
 
     async def connect(self, loop: asyncio.AbstractEventLoop) -> None:
         sock = socket.socket()
@@ -142,6 +141,7 @@ def main() -> None:
     parser.add_argument("--base", default="/scim/v2")
     parser.add_argument("--token", default="")
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--again", type=int, default=0)
     args = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

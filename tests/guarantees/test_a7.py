@@ -3,6 +3,7 @@
 import resource
 import sys
 
+import pytest
 from support.idp import Idp, user
 from support.relays import RelayProcess, relay_for, until, write_config
 
@@ -64,8 +65,10 @@ async def test_it_recovers_alone_when_there_is_room_again(unlimited, tmp_path):
 
 
 FULL_FILE = """
-import resource, signal, sys
+import os, resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+if most := os.environ.get("MOST"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), -1))
 from relay.cli import main
 sys.argv = ["scim-relay", *sys.argv[1:]]
 main()
@@ -111,6 +114,32 @@ async def test_a_disk_that_fails_to_write_is_503_and_everything_goes_on_once_it_
     assert await relay.stop() == 0
     names = {one.fields.user_name for one in unlimited.directory.users}
     assert names == {"before@example.com", "after@example.com"}
+
+
+async def test_a_start_on_a_disk_that_takes_nothing_blames_the_disk_and_is_to_be_tried_again(
+    unlimited, tmp_path
+):
+    config = write_config(unlimited, tmp_path, answer={"wait": "0s"}, target=FAST)
+    relay = RelayProcess(config)
+    await relay.start()
+    async with Idp(relay.base) as idp:
+        await until(lambda: any(one.get("event") == "import.completed" for one in relay.lines))
+        unlimited.pause()
+        assert (await idp.post("/Users", user("ada@example.com"))).status == 201
+    await relay.kill()
+
+    full = Limited(config, environ={"MOST": "4096"})
+    with pytest.raises(AssertionError, match="nothing in it is lost") as ended:
+        await full.start()
+    assert "salvage" not in str(ended.value)
+    # Not 4, after which systemd would not start it again.
+    assert await full.process.wait() == 1
+
+    unlimited.resume()
+    relay = RelayProcess(config)
+    await relay.start()
+    await until(lambda: len(unlimited.directory.users) == 1)
+    assert await relay.stop() == 0
 
 
 async def test_a_statement_that_sqlite_interrupts_fails_alone(unlimited, tmp_path):
