@@ -208,6 +208,7 @@ class Dispatcher:
             purpose=claim.purpose.value,
             status=verdict.status,
             verdict=verdict.outcome.value,
+            why=claim.why,
             send_s=round(self._clock.monotonic() - began, 4),
         )
         return verdict

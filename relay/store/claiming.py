@@ -7,7 +7,7 @@ from here on) and H2 (revocation first, yet the oldest other lane gets one slot 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import LaneFault
@@ -127,15 +127,15 @@ def _claim_lane(tx: Transaction, resource: ResourceRow, profile: TargetProfile) 
         return _ask(tx, resource, ask)
     drafted = draft(tx, resource, profile)
     try:
-        requests = plan(drafted.snapshot, profile).requests if drafted else ()
+        planned = plan(drafted.snapshot, profile) if drafted else None
     except ValueError as error:
         unsendable.park_unplannable(tx, resource, str(error))
         lanes.refresh(tx, rows.by_row(tx, resource.id))
         return None
-    if drafted is None or not requests:
+    if drafted is None or planned is None or not planned.requests:
         _settle_nothing(tx, resource, drafted)
         return None
-    return _write(tx, resource, drafted, requests[0])
+    return replace(_write(tx, resource, drafted, planned.requests[0]), why=planned.reason)
 
 
 def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | None) -> None:

@@ -68,6 +68,7 @@ class Claim:
         before: to put back if it certainly had no effect.
         asked: for a look-up, the `(attribute, value)` that a found object is compared with.
         detour: a temporary name that breaks a ring of names (S3), or None.
+        why: why the planner chose this request, for the log; empty for a read.
     """
 
     attempt: int
@@ -84,6 +85,7 @@ class Claim:
     before: Before = Before()
     asked: tuple[str, str] | None = None
     detour: str | None = None
+    why: str = ""
 
     @property
     def proves(self) -> bool:

@@ -142,8 +142,8 @@ FIELDS: Final[dict[str, Event]] = {
     ),
     ATTEMPT_SETTLED: Event(
         "info",
-        "A request to the target ended.",
-        ("attempt", "resource", "method", "purpose", "status", "verdict", "send_s"),
+        "A request to the target ended; `why` is the planner's reason for it, empty for a read.",
+        ("attempt", "resource", "method", "purpose", "status", "verdict", "why", "send_s"),
     ),
     CHANGE_FINISHED: Event(
         "info",

@@ -164,3 +164,14 @@ async def test_a_change_that_undoes_one_key_is_not_delivered_before_its_others(l
     await lab.run()
     assert await lab.state(both.change) == "delivered"
     assert not lab.user_in_tfe("ada@example.com").active
+
+
+async def test_a_request_carries_the_reason_of_its_plan(lab):
+    people = await lab.users(3)
+    await lab.run()
+    crew = await lab.group("Crew", *people[:2])
+    await lab.run()
+    await lab.patch(Kind.GROUP, crew, remove(people[0]), add(people[2]))
+    [sending] = await lab.run()
+
+    assert sending.claim.why == "0 fields, 1 removals, 1 additions in 1 request"
