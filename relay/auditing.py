@@ -64,6 +64,7 @@ class Auditing:
             hourly = looks % TOLD_EVERY == 0
             try:
                 await self.tell(anyway=hourly)
+                await self._store.audit.finish()
                 if hourly:
                     await self.prune()
             except Unavailable as error:

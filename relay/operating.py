@@ -9,6 +9,7 @@ from relay.auditors import Auditors
 from relay.bundling import Bundling
 from relay.comparing import Comparing
 from relay.connections import ConnectionOrders
+from relay.erasing import Erasing
 from relay.explaining import Explaining
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
@@ -74,7 +75,7 @@ def _routes(settings: Settings, parts: Parts, seen: Seen) -> dict[str, Route]:
     connections = ConnectionOrders(seen.tokens, store, parts.clock)
     routes = parts.reporter.routes() | orders.routes() | comparing.routes()
     routes |= rebuilding.routes() | seen.draining.routes() | connections.routes()
-    routes |= Auditors(store).routes()
+    routes |= Auditors(store).routes() | Erasing(store).routes()
     routes |= Oversize(store, seen.site).routes() | seen.reloading.routes()
     routes |= Explaining(store, parts.keeper, parts.importer, seen.site).routes()
     if seen.site is not None:

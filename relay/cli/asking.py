@@ -28,7 +28,13 @@ def socket_option(command: click.decorators.FC) -> click.decorators.FC:
     )(command)
 
 
-def ask_daemon(config: Path | None, socket: str | None, route: str, arguments: JsonObject) -> Json:
+def ask_daemon(
+    config: Path | None,
+    socket: str | None,
+    route: str,
+    arguments: JsonObject,
+    timeout_s: float = 10.0,
+) -> Json:
     """The answer of the running daemon to one question.
 
     Raises:
@@ -41,7 +47,7 @@ def ask_daemon(config: Path | None, socket: str | None, route: str, arguments: J
     from relay.ops.client import ask
 
     path = settings_of(config).control_socket if socket is None else Path(socket)
-    return asyncio.run(ask(path, route, arguments))
+    return asyncio.run(ask(path, route, arguments, timeout_s))
 
 
 def show_json(answer: Json) -> None:

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "docs": ("relay.cli.docs", "Print a generated page."),
     "drain": ("relay.cli.drain", "Take no more writes and deliver what is there."),
     "explain": ("relay.cli.explain", "Why a user or group is not in TFE as it should be."),
+    "erase": ("relay.cli.erase", "Leave nothing of a person in the database."),
     "groups": ("relay.cli.groups", "Groups that are larger than Terraform Enterprise takes."),
     "health": ("relay.cli.health", "Ask a running relay whether it is ready."),
     "holds": ("relay.cli.holds", "What waits for an operator, and the decision on it."),

@@ -46,7 +46,8 @@ class Audit(Section):
     personal: Literal["full", "minimal"] = key(
         "full",
         "`full`: entries carry the names of whom they are about, and TFE's own words; `minimal`:"
-        " numbers only. Reasons that operators give are kept in both.",
+        " numbers only. Reasons that operators give are kept in both."
+        " `scim-relay erase` forgets a person either way.",
     )
     history: Duration = key(
         "400d",

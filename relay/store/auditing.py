@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from relay.store import audit_log, audit_pruning, audit_reading, pruning
+from relay.store import audit_log, audit_pruning, audit_reading, erasing, mentioning, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from relay.rules.types import JsonObject
     from relay.store.audit_reading import EntryFilter, EntryPage
     from relay.store.engine import Connection
+    from relay.store.erasing import Erased
+    from relay.store.mentioning import Person
     from relay.store.transaction import Transaction
 
     Write = Callable[[Callable[[Transaction], Any]], Awaitable[Any]]
@@ -27,11 +29,13 @@ class AuditLog:
     Args:
         write: runs a transaction.
         ask: runs a query at leisure: no identity provider waits behind it.
+        alone: runs what cannot run inside a transaction.
     """
 
-    def __init__(self, write: Write, ask: Ask) -> None:
+    def __init__(self, write: Write, ask: Ask, alone: Ask) -> None:
         self._write = write
         self._ask = ask
+        self._alone = alone
 
     async def _wrote(self, operation: Callable[[Transaction], T]) -> T:
         result: T = await self._write(operation)
@@ -56,6 +60,36 @@ class AuditLog:
     async def revocations(self, since: float) -> JsonObject:
         """What became of changes accepted since then that take access away, and how fast."""
         return await self._found(lambda connection: audit_reading.revocations(connection, since))
+
+    async def person(self, named: str) -> Person | None:
+        """Whom an id, a `userName` or an address means, and why they cannot be erased yet."""
+        return await self._found(lambda connection: erasing.person(connection, named))
+
+    async def erase(self, person: Person, actor: str, reason: str) -> Erased:
+        """Take a person out of every table, then have nothing of them left in the file's bytes.
+
+        Raises:
+            Refused: something about them became pending meanwhile.
+        """
+        mentions = await self._found(lambda connection: mentioning.mentions(connection, person))
+        erased = await self._wrote(lambda tx: erasing.erase(tx, person, mentions, actor, reason))
+        await self.finish()
+        return erased
+
+    async def finish(self) -> None:
+        """After an erasure, also one that a death interrupted: write the file anew.
+
+        Everybody waits meanwhile.
+
+        Raises:
+            Unavailable: it is to be tried again.
+        """
+        if await self._found(erasing.is_owed):
+            await self._alone(erasing.rewrite)
+
+    async def still(self, person: Person) -> dict[str, int]:
+        """Where a person is mentioned: rows by `table.column`."""
+        return await self._found(lambda connection: mentioning.everywhere(connection, person))
 
     async def horizon(self, keep_s: float, note: str) -> float:
         """Wall time before which something may go, if it is kept for so long."""

@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import structlog
@@ -36,6 +37,8 @@ Delivered = Callable[[Outbox], None]
 
 MAX_BATCH: Final = 500
 LAZY_S: Final = 0.05
+ALONE_S: Final = 600.0
+"""What runs alone may take so long before the writer counts as hanging."""
 
 
 class Observer(Protocol):
@@ -48,8 +51,10 @@ class Observer(Protocol):
 
 @dataclass(slots=True)
 class _Job:
-    operation: Operation
+    operation: Callable[[Any], Any]
     future: asyncio.Future[Any] | None
+    alone: bool = False
+    """Runs outside of any transaction, with the connection itself."""
 
 
 def _in_turn(operations: list[Operation]) -> Operation:
@@ -89,6 +94,7 @@ class Writer:
         self._observer = observer
         self._names = names
         self._head: Head | None = None
+        self._alone_since: float | None = None
         self._ahead_s = clock.wall() - clock.monotonic()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lazy: list[Operation] = []
@@ -117,6 +123,23 @@ class Writer:
         future: asyncio.Future[T] = self._loop.create_future()
         self._flush()
         self._jobs.put(_Job(operation, future))
+        return future
+
+    def submit_alone(self, operation: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """Run what cannot run inside a transaction; everybody else waits meanwhile."""
+        assert self._loop is not None
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._flush()
+        self._jobs.put(_Job(operation, future, alone=True))
+        return future
+
+    def pulse(self) -> asyncio.Future[None]:
+        """Done once everything before it is, or at once while something runs alone (L10)."""
+        since = self._alone_since
+        if since is None or self._clock.monotonic() - since > ALONE_S or self._loop is None:
+            return self.submit(lambda _tx: None)
+        future: asyncio.Future[None] = self._loop.create_future()
+        future.set_result(None)
         return future
 
     def submit_lazily(self, operation: Operation) -> None:
@@ -160,6 +183,30 @@ class Writer:
         self._connection.close()
 
     def _batch(self, jobs: list[_Job]) -> None:
+        """Run jobs in their order: each that must be alone, the others in one transaction."""
+        for alone, some in groupby(jobs, key=lambda job: job.alone):
+            if alone:
+                for job in some:
+                    self._alone(job)
+            else:
+                self._together(list(some))
+
+    def _alone(self, job: _Job) -> None:
+        self._alone_since = self._clock.monotonic()
+        result: Any = None
+        wrong: BaseException | None = None
+        try:
+            result = job.operation(self._connection)
+        except DatabaseError as error:
+            wrong = as_heard(error)
+        except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means
+            wrong = error
+        self._alone_since = None
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._resolve, [(job, result, wrong)], Outbox())
+
+    def _together(self, jobs: list[_Job]) -> None:
         began = self._clock.monotonic()
         jobs = [*self._clock_step(), *jobs]
         outbox = Outbox()

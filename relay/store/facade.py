@@ -115,7 +115,7 @@ class Store:
         self.directory = Directory(self._writer, self._reader, settings.rules, self.work)
         self.desk = Desk(self._writer, self._operators, settings, clock)
         self.comparison = Comparison(self._insist, self._asked)
-        self.audit = AuditLog(self.run, self._operators.submit)
+        self.audit = AuditLog(self.run, self._operators.submit, self._writer.submit_alone)
 
     async def start(self) -> int:
         """Start the threads and settle what a dead process left; attempts that were in flight."""
@@ -155,7 +155,7 @@ class Store:
 
     def pulse(self) -> asyncio.Future[None]:
         """Done once the writer did all that was queued before it; nothing is written (L10)."""
-        return self._writer.submit(lambda _tx: None)
+        return self._writer.pulse()
 
     def _committed(self, outbox: Outbox) -> None:
         for change, settlement in outbox.settled:

@@ -24,6 +24,7 @@ CLOCK_STEPPED: Final = "clock.stepped"
 HISTORY_PRUNED: Final = "history.pruned"
 AUDIT_HEAD: Final = "audit.head"
 AUDIT_PRUNED: Final = "audit.pruned"
+PERSON_ERASED: Final = "person.erased"
 
 # Front
 REQUEST_REFUSED: Final = "request.refused"
@@ -118,6 +119,11 @@ FIELDS: Final[dict[str, Event]] = {
         "info",
         "Entries of the audit log went for their age, and words of others were forgotten.",
         ("entries", "forgotten"),
+    ),
+    PERSON_ERASED: Event(
+        "info",
+        "Somebody was erased; `words` counts entries of the audit log that were about them.",
+        ("changes", "words", "actor"),
     ),
     REQUEST_REFUSED: Event(
         "warning",

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.idp import TOKEN, Idp, add, deactivate
 from support.relays import hash_of, relay_for, settings_for, typed, until, write_config
 
@@ -41,7 +42,8 @@ class Reader:
         shown = []
         for _, *words in self.blocks.pop(0):
             alone = words[:2] == ["token", "new"]  # it reads no configuration
-            code, output = await typed(None if alone else self.folder, *words)
+            here = [str(self.folder / word) if word == "relay.log" else word for word in words]
+            code, output = await typed(None if alone else self.folder, *here)
             assert code == 0, (words, output)
             shown.append(output)
         return "\n".join(shown)
@@ -268,3 +270,25 @@ async def test_tokens_of_both_sides_are_rotated_as_the_page_says(tmp_path):
             await relay.idp.create_user("bob@example.com")
             await relay.settled()
     assert len(tfe.directory.users) == 2
+
+
+async def test_audit(unlimited, tmp_path):
+    page = Reader("audit.md", tmp_path)
+    with capture_logs() as logs:
+        async with relay_for(unlimited, tmp_path, **FAST) as relay:
+            ids = [await relay.idp.create_user(f"{name}@x.org") for name in ("ada", "bob")]
+            await relay.settled()
+            await relay.idp.patch(f"/Users/{ids[1]}", deactivate())
+            await relay.idp.delete(f"/Users/{ids[0]}")
+            await relay.settled()
+            shown = await page.type_block()
+            assert "delivered: 2" in shown
+            assert "ada@x.org" in shown
+            heads = [json.dumps(one) for one in logs if one["event"] == "audit.head"]
+            (tmp_path / "relay.log").write_text("\n".join(heads))
+            assert "heads in log: 1" in await page.type_block()
+            shown = await page.type_block()
+            assert ("still mentioned: -" in shown, "broken: -" in shown) == (True, True)
+            _, shown = await typed(tmp_path, "audit", "export")
+            assert ("ada@x.org" in shown, "bob@x.org" in shown) == (False, True)
+    page.end()
