@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 _ANSWER_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 
+# Those of `relay.front.ports.Refusal`: a series that begins at 1 shows Prometheus no increase.
+_REASONS: Final = (
+    *("token", "token_rate", "token_ended", "size", "slow", "syntax"),
+    *("media_type", "connections", "busy", "gate", "address", "scope"),
+)
+
 
 class FrontMetrics:
     """What identity providers were answered.
@@ -53,7 +59,8 @@ class FrontMetrics:
             ["reason"],
             registry=registry,
         )
-
+        for reason in _REASONS:
+            self._refused.labels(reason)
         self._ends = Gauge(
             f"{prefix}_inbound_token_seconds_left",
             "Seconds until the next token of an identity provider ends; +Inf if none does.",

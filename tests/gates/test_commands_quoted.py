@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import click
@@ -87,6 +88,15 @@ def test_a_block_is_read_as_a_shell_would():
     text = '```sh\nkubectl exec x -- scim-relay pause \\\n  --reason "a b" && echo scim # scim-relay\n```'
 
     assert [one.words for one in quoted(text, COMMANDS)] == [("pause", "--reason", "a b")]
+
+
+@pytest.mark.parametrize("name", ["image", "run"])
+def test_the_scripts_of_ci_can_be_read_by_bash_and_type_commands_that_exist(name):
+    script = ROOT / ".ci" / name
+    done = subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert wrong(f"```sh\n{script.read_text()}\n```\n") == {}
 
 
 def test_the_units_run_commands_that_exist():

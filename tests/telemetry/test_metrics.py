@@ -1,5 +1,8 @@
 """Counters count, gauges mirror one snapshot, and no label can explode."""
 
+import pytest
+
+from relay.front.ports import Refusal
 from relay.telemetry.metrics import Metrics, Snapshot, described
 
 ALLOWED_LABELS = {
@@ -37,6 +40,12 @@ def test_reports_become_series():
         "scim_relay_unexpected_errors_total 1.0",
     ):
         assert line in text
+
+
+@pytest.mark.parametrize("reason", Refusal)
+def test_who_is_turned_away_is_counted_from_nought_so_that_the_first_burst_is_a_rate(reason):
+    sample = Metrics().registry.get_sample_value
+    assert sample("scim_relay_refused_total", {"reason": reason.value}) == 0.0
 
 
 def test_a_snapshot_sets_every_mirroring_gauge():
