@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from relay.clock import RandomIds, SystemClock
+from relay.errors import Unavailable
 from relay.finishes import Finishes
 from relay.store import Store
 from relay.store.engine import SQLITE_VERSION
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from relay.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+_AGAIN_S: Final = 5.0
 
 
 async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Store:
@@ -51,14 +55,39 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
             counters[metric](label)
 
     settings.store.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    store = Store(store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted)
+    store, left = await _begun(settings, metrics, counted)
     stack.callback(store.stop)
-    store.ended_told = Finishes(metrics.flow).take
-    left = await store.start()
     log.info(
         events.STORE_OPENED, path=str(settings.store.path), sqlite=SQLITE_VERSION, in_flight=left
     )
     return store
+
+
+async def _begun(
+    settings: Settings, metrics: Metrics, counted: Callable[[str, str], None]
+) -> tuple[Store, int]:
+    """The store at work; where the disk does not take its first write, as soon as it does (A7).
+
+    Ending instead would leave it to whoever starts it, and systemd gives up after a few times.
+    """
+    while True:
+        try:
+            return await _tried(settings, metrics, counted)
+        except Unavailable as trouble:
+            log.warning(events.STORE_TROUBLE, reason=trouble.detail)
+            await asyncio.sleep(_AGAIN_S)
+
+
+async def _tried(
+    settings: Settings, metrics: Metrics, counted: Callable[[str, str], None]
+) -> tuple[Store, int]:
+    store = Store(store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted)
+    store.ended_told = Finishes(metrics.flow).take
+    try:
+        return store, await store.start()
+    except Unavailable:
+        store.stop()
+        raise
 
 
 def _tripped(connection: str) -> None:
