@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from relay.errors import Unavailable
 from relay.explaining import told_of
 from relay.gauging import Gauging
 from relay.inbound import tokens_told
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from relay.telemetry.metrics import Metrics
 
 EVERY_S: Final = 2.0
+
+PATIENCE_S: Final = 0.5
+"""What is about to be written is waited for so long."""
 
 
 class Reporter:
@@ -116,7 +121,7 @@ class Reporter:
         return 0.0 if not at.total else min(1.0, (at.start - 1) / at.total)
 
     async def _status(self, _arguments: JsonObject, _actor: str) -> Json:
-        now, census = await self._store.snapshot(), await self._store.census()
+        now, census = await self._written(), await self._store.census()
         return {
             "target": self._settings.target.url,
             "users": census.users,
@@ -180,6 +185,17 @@ class Reporter:
             raise NotFound("no admin API is configured; see admin_api.url")
         step = await self.site.rotate(f"{actor}: {arguments.get('reason')}")
         return {"new": step.new, "description": step.description, "deleted": step.old}
+
+    async def _written(self) -> Snapshot:
+        """A reading that has the row of every hold, unless the disk takes none."""
+        now = await self._store.snapshot()
+        written = {hold.name for hold in now.holds}
+        if all(hold.name in written for hold in self._keeper.standing):
+            return now
+        with suppress(TimeoutError, Unavailable):
+            async with asyncio.timeout(PATIENCE_S):
+                await self._store.pulse()
+        return await self._store.snapshot()
 
     def _standing(self, now: Snapshot) -> list[Hold]:
         """All holds: a result raises one at once, and its row comes with the result's commit."""
