@@ -97,6 +97,9 @@ class Oracle:
         await self._write(who, name, {"op": "replace", "value": value})
 
     async def rename(self, who, name, to):
+        """Of who is in TFE: a creation that is refused with its rename is taken apart (S7)."""
+        if (key := self.live(name)) is None or not self.users[key].created:
+            return
         key = await self._write(
             who, name, {"op": "replace", "value": {"userName": to}}, taken=self.live(to)
         )
