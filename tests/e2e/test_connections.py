@@ -154,10 +154,11 @@ async def test_one_by_one_all_are_given_or_none_and_each_is_in_the_audit_log(sim
         code, shown = await typed(tmp_path, *TRANSFER, "okta", "entra", *named, *WHY)
         assert (code, "transferred: 2" in shown) == (0, True), shown
         told = await relay.store.run(
-            lambda tx: tx.all("SELECT actor, detail FROM audit WHERE event = 'transferred'")
+            lambda tx: tx.all("SELECT actor, what, detail FROM audit WHERE event = 'transferred'")
         )
-        assert {detail for _, detail in told} == {"okta to entra: Entra replaces Okta"}
-        assert [("uid" in actor) for actor, _ in told] == [True, True]
+        particulars = '{"from":"okta","to":"entra"}'
+        assert {(what, why) for _, what, why in told} == {(particulars, "Entra replaces Okta")}
+        assert [("uid" in actor) for actor, *_ in told] == [True, True]
 
 
 @pytest.mark.parametrize(
