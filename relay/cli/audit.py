@@ -35,7 +35,9 @@ def audit() -> None:
 @socket_option
 @click.option("--since", type=MOMENT, help="From this time on: 90d ago, or 2026-01-31T00:00:00Z.")
 @click.option("--until", type=MOMENT, help="Before this time.")
-@click.option("--connection", help="By this identity provider's connection, or of its changes.")
+@click.option(
+    "--connection", help="By this connection; also of its changes, while history has them."
+)
 @click.option("--event", help="Of this event: accepted, delivered, parked, approved, ...")
 @click.option("--resource", help="About the user or group with this id or name.")
 def export(file: Path | None, config: Path | None, socket: str | None, **wanted: Any) -> None:

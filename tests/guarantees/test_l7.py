@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
+from support.audits import walked
 from support.lab import lab_in
 
 from relay.rules.types import Kind
@@ -44,6 +45,9 @@ async def test_a_database_of_an_earlier_release_opens_with_all_it_held_and_deliv
         assert len(await lab.members(known["Crew"])) == 3
         [parked] = await lab.store.changes(ChangeFilter(state="parked"))
         assert (parked["status"], parked["detail"]) == (422, "no")
+
+        walk = await walked(lab.store)
+        assert (walk.broken, walk.unchained, walk.entries > 0) == (None, 0, True)
 
         sent = [await lab.claim()]
         assert sent[0].request.path.endswith(bound["bob@example.com"])  # the revocation first
