@@ -66,7 +66,7 @@ def raise_hold(tx: Transaction, name: HoldName, reason: str, until: float | None
     if not stood:
         ordered = name is HoldName.OPERATOR and ": " in reason
         who, why = (reason, None) if ordered else ("relay", reason)
-        tx.audit("hold raised", who, what={"hold": name.value}, reason=why)
+        tx.audit("hold raised", who, what={"hold": name.value}, detail=why)
         tx.outbox.counted.append(("holds", name.value))
     return not stood
 

@@ -124,7 +124,9 @@ def _told(write: Write, writes: dict[str, Any]) -> JsonObject:
     for sign, name in (("+", "adds"), ("-", "removes")):
         if sign in writes:
             told[name] = writes[sign]
-    if writes.get("exists") is False or fields.get("active") is False or "-" in writes:
+    if writes.get("exists") is not True and (
+        "exists" in writes or fields.get("active") is False or "-" in writes
+    ):
         told["revokes"] = True
     return told
 

@@ -75,6 +75,12 @@ async def test_an_acceptance_says_who_asked_for_what_and_whether_it_takes_access
     assert len(people) == 4
 
 
+async def test_a_creation_takes_nothing_away_even_of_somebody_inactive(lab):
+    await lab.user("ada@example.com", active=False)
+    [accepted] = await entries(lab.store, "accepted")
+    assert json.loads(accepted["what"]) == {"verb": "create", "kind": "User", "active": False}
+
+
 async def test_a_parked_change_names_the_request_that_was_refused_and_the_words(lab):
     await a_day(lab)
     [parked] = await entries(lab.store, "parked")
@@ -96,6 +102,7 @@ async def test_an_order_is_by_its_operator_with_the_reason_apart(lab):
 async def test_with_minimal_personal_data_nobody_is_named_and_reasons_are_kept(tmp_path):
     async with lab_in(tmp_path, names=False) as lab:
         await a_day(lab)
+        await lab.store.raise_hold(HoldName.DOWN, "TFE's words about ada@example.com")
         await lab.store.raise_hold(HoldName.OPERATOR, "ann (uid 7): maintenance")
         written = await entries(lab.store)
         walk = await walked(lab.store)
