@@ -62,12 +62,14 @@ def begin(
     purpose: Purpose,
     request: Request,
     keys: tuple[int, ...] = (),
+    why: str | None = None,
 ) -> int:
     """Insert the attempt's row and mark its lane; the attempt's id.
 
     A verification has a lane for as long as it is under way, so that nothing else of its resource
     is sent beside it (K1: one attempt in flight per lane). `keys` are the effects that a write
-    brings over: all that is known of it if the relay dies before its result is recorded.
+    brings over: all that is known of it if the relay dies before its result is recorded. `why` is
+    the planner's reason for it.
     """
     tx.run(
         "INSERT INTO lane (resource, state, urgency, first, since, touched)"
@@ -77,8 +79,8 @@ def begin(
     )
     tx.count("requests")
     return tx.insert(
-        "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at, keys)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO attempt (resource, through, purpose, method, path, claimed_at, keys, why)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             resource,
             through,
@@ -87,6 +89,7 @@ def begin(
             request.path,
             tx.now,
             to_json(keys) if keys else None,
+            why,
         ),
     )
 

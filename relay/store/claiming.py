@@ -7,7 +7,7 @@ from here on) and H2 (revocation first, yet the oldest other lane gets one slot 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import LaneFault
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from relay.rules.contract import TargetProfile
-    from relay.rules.planner_types import Request
+    from relay.rules.planner_types import Plan
     from relay.store.rows import ResourceRow
     from relay.store.transaction import Transaction
 
@@ -135,7 +135,7 @@ def _claim_lane(tx: Transaction, resource: ResourceRow, profile: TargetProfile) 
     if drafted is None or planned is None or not planned.requests:
         _settle_nothing(tx, resource, drafted)
         return None
-    return replace(_write(tx, resource, drafted, planned.requests[0]), why=planned.reason)
+    return _write(tx, resource, drafted, planned)
 
 
 def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | None) -> None:
@@ -155,7 +155,8 @@ def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | Non
         tx.run("UPDATE lane SET state = 'blocked' WHERE resource = ?", (resource.id,))
 
 
-def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Request) -> Claim:
+def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, planned: Plan) -> Claim:
+    request = planned.requests[0]
     adds = tuple((drafted.users[target], target) for target in request.add)
     removes = tuple((drafted.users[target], target) for target in request.remove)
     before = attempting.mark_unknown(tx, resource, request, adds, removes)
@@ -172,6 +173,7 @@ def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Requ
         Purpose.WRITE,
         request,
         (*keys, *(user for user, _ in (*adds, *removes))),
+        planned.reason,
     )
     return Claim(
         attempt,
@@ -187,6 +189,7 @@ def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, request: Requ
         keys=keys,
         before=before,
         detour=drafted.detour,
+        why=planned.reason,
     )
 
 

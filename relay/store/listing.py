@@ -141,7 +141,7 @@ def _effects(connection: Connection, resource: int) -> list[Any]:
 def _attempts(connection: Connection, resource: int) -> list[Any]:
     return _named(
         connection,
-        "SELECT id, purpose, method, path, claimed_at, settled_at, verdict, status, detail"
+        "SELECT id, purpose, method, path, why, claimed_at, settled_at, verdict, status, detail"
         " FROM attempt WHERE resource = ? ORDER BY id DESC LIMIT 20",
         resource,
     )

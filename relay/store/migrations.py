@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 migrations = Migrations("scim-relay")
 
-PASSABLE: Final = frozenset({"0005_undo", "0006_accept_s", "0007_given_to", "0008_chain"})
+PASSABLE: Final = frozenset(
+    {
+        "0005_undo",
+        "0006_accept_s",
+        "0007_given_to",
+        "0008_chain",
+        "0009_reserved_name",
+        "0010_why",
+    }
+)
 """What a release that does not know it may pass over: it reads none of it, what it writes is whole
 without it, and this release makes up for the rest. To be thought through for each new one."""
 PASSABLE_KEY: Final = "passable"
@@ -129,6 +138,12 @@ def reserved_name(db: Database) -> None:
         "CREATE INDEX resource_reserved ON resource (kind, reserved_name_key)"
         " WHERE reserved_name_key IS NOT NULL"
     )
+
+
+@migrations(name="0010_why")
+def why(db: Database) -> None:
+    """Why the planner chose a request, kept beside it."""
+    db.execute("ALTER TABLE attempt ADD COLUMN why TEXT")
 
 
 def bring_up(db: Database) -> None:

@@ -175,3 +175,6 @@ async def test_a_request_carries_the_reason_of_its_plan(lab):
     [sending] = await lab.run()
 
     assert sending.claim.why == "0 fields, 1 removals, 1 additions in 1 request"
+    shown = await lab.store.change(sending.claim.through)
+    assert shown is not None
+    assert shown["attempts"][0]["why"] == sending.claim.why
