@@ -63,14 +63,14 @@ class Membership:
         group: its name, as the identity provider knows it.
         part: the part of a large group that the user is placed in, by its name in TFE, or None.
         wanted: whether the identity provider wants it.
-        confirmed: whether TFE has it.
+        confirmed: whether TFE has it; None while a request under way leaves that open (K1).
         pending: what of it is not settled, or None.
     """
 
     group: str
     part: str | None
     wanted: bool
-    confirmed: bool
+    confirmed: bool | None
     pending: Pending | None = None
 
 

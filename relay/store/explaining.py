@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from relay.rules.effects import EffectState, Key
 from relay.rules.facts import Facts, Last, Membership, Parked, Pending
 from relay.rules.types import Kind
+from relay.store.claims import UNKNOWN
 from relay.store.transaction import from_json
 
 if TYPE_CHECKING:
@@ -188,4 +189,5 @@ def _membership(connection: Connection, user: int, row: tuple[Any, ...], now: fl
         f"{_PENDING} WHERE e.resource = ? AND e.key = ?", (place, user)
     ).fetchone()
     pending = None if effect is None else _of_row(effect, Kind.GROUP.value, now)
-    return Membership(name, part_name, bool(wanted), confirmed == 1, pending)
+    in_tfe = None if confirmed == UNKNOWN else bool(confirmed)
+    return Membership(name, part_name, bool(wanted), in_tfe, pending)

@@ -77,10 +77,11 @@ async def test_401_names_the_token_and_where_a_new_one_goes(unlimited, tmp_path)
             assert "refuses the SCIM token: ended, revoked" in text
             assert "write it to target.token_file" in text
         code, shown = await typed(tmp_path, "check")
-        [line] = [line for line in shown.splitlines() if line.startswith("FAIL")]
+        hold, asked = [line for line in shown.splitlines() if line.startswith("FAIL")]
         assert code == 1
-        assert "token refused (401)" in line
-        assert "target.token_file" in line
+        assert "hold token" in hold
+        assert "token refused (401)" in asked
+        assert "target.token_file" in asked
 
 
 async def test_403_names_a_pause_and_who_ends_it(unlimited, tmp_path):
