@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.errors import Unavailable
-from relay.store.audit_pruning import HISTORY, WORDS
+from relay.store.operate.audit_pruning import HISTORY, WORDS
 from relay.telemetry import events
 
 if TYPE_CHECKING:

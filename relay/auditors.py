@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from relay.store.audit_reading import EntryFilter
+from relay.store.operate.audit_reading import EntryFilter
 
 if TYPE_CHECKING:
     from relay.ops.control import Route

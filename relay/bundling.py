@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from relay import __version__
 from relay.rules.redacting import Redactor
 from relay.settings.told import NAMING, told
-from relay.store.engine import SQLITE_VERSION
+from relay.store.file.engine import SQLITE_VERSION
 from relay.telemetry.recent import RECENT
 
 if TYPE_CHECKING:

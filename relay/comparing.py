@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
-    from relay.store.sweeping import Sweep
+    from relay.store.compare.sweeping import Sweep
 
 
 class Comparing:

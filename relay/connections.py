@@ -10,7 +10,7 @@ from relay.ops.errors import NotFound
 from relay.orders import SHOWN, why_of
 from relay.rules.ownership import NOBODY
 from relay.rules.types import Kind
-from relay.store.giving import Estate
+from relay.store.operate.giving import Estate
 
 if TYPE_CHECKING:
     from relay.clock import Clock

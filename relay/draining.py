@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from relay.ops.errors import NotFound
-from relay.store import draining
+from relay.store.operate import draining
 
 if TYPE_CHECKING:
     from relay.ops.control import Route

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
-    from relay.store.mentioning import Person
+    from relay.store.operate.mentioning import Person
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from relay.errors import RelayError
 from relay.rules import conditions, following, standing
 from relay.rules.facts import Follower, Standing
 from relay.rules.types import Kind
-from relay.store.records import ChangeState
+from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

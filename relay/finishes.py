@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from relay.store.records import ChangeState
+from relay.store.state.records import ChangeState
 from relay.telemetry import events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from relay.store.finishing import Finished, Owed
+    from relay.store.state.finishing import Finished, Owed
     from relay.telemetry.flow_metrics import FlowMetrics
 
 log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.store.holds import HoldName
+from relay.store.state.holds import HoldName
 from relay.telemetry.flow_metrics import KINDS, Flow, Waiting
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from relay.delivery.sender import Sender
     from relay.settings import Settings
     from relay.store import Store
-    from relay.store.status import Snapshot
+    from relay.store.operate.status import Snapshot
     from relay.telemetry.flow_metrics import FlowMetrics
     from relay.telemetry.metrics import Metrics
 

@@ -17,7 +17,7 @@ import structlog
 
 from relay.errors import Unavailable
 from relay.settings.tokens import told
-from relay.store.binding import note
+from relay.store.compare.binding import note
 from relay.telemetry import events
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from relay.clock import RandomIds, SystemClock
 from relay.errors import Unavailable
 from relay.finishes import Finishes
 from relay.store import Store
-from relay.store.engine import SQLITE_VERSION
-from relay.store.reconciling import DriftKind
+from relay.store.compare.reconciling import DriftKind
+from relay.store.file.engine import SQLITE_VERSION
 from relay.telemetry import events
 from relay.wiring import store_settings
 

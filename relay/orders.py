@@ -10,11 +10,11 @@ import structlog
 from relay.errors import RelayError
 from relay.ops.errors import NotFound
 from relay.rules.conditions import HOLDS
-from relay.store.binding import TARGET_NOTE
-from relay.store.explaining import what
-from relay.store.holds import HoldName
-from relay.store.listing import ChangeFilter
-from relay.store.releasing import Selection
+from relay.store.compare.binding import TARGET_NOTE
+from relay.store.operate.explaining import what
+from relay.store.operate.listing import ChangeFilter
+from relay.store.operate.releasing import Selection
+from relay.store.state.holds import HoldName
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from relay.rules.types import Json, JsonObject
     from relay.settings import Settings
     from relay.store import Store
-    from relay.store.drifting import Drift
-    from relay.store.holds import Hold
-    from relay.store.releasing import Held
+    from relay.store.compare.drifting import Drift
+    from relay.store.operate.releasing import Held
+    from relay.store.state.holds import Hold
 
 log = structlog.get_logger(__name__)
 

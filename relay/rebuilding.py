@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relay.store import rebuilding
+from relay.store.compare import rebuilding
 
 if TYPE_CHECKING:
     from relay.delivery.rebuilder import Rebuilder
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
-    from relay.store.rebuilding import Rebuild
+    from relay.store.compare.rebuilding import Rebuild
 
 
 class Rebuilding:

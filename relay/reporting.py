@@ -16,7 +16,7 @@ from relay.ops.errors import NotFound
 from relay.orders import filter_of
 from relay.rules.conditions import HOLDS, advice
 from relay.site.telling import told, users_told
-from relay.store.holds import HoldName
+from relay.store.state.holds import HoldName
 from relay.telemetry.metrics import Snapshot as Gauges
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from relay.site.expiry import ConfiguredEnd
     from relay.site.watch import SiteWatch
     from relay.store import Store
-    from relay.store.holds import Hold
-    from relay.store.status import Refused, Snapshot
+    from relay.store.operate.status import Refused, Snapshot
+    from relay.store.state.holds import Hold
     from relay.telemetry.metrics import Metrics
 
 EVERY_S: Final = 2.0

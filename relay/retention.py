@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.errors import Unavailable
-from relay.store.pruning import Cursor
+from relay.store.operate.pruning import Cursor
 from relay.telemetry import events
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.errors import Unavailable
-from relay.store.holds import HoldName
+from relay.store.state.holds import HoldName
 
 if TYPE_CHECKING:
     from relay.delivery.importer import Importer

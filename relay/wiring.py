@@ -25,8 +25,8 @@ from relay.site.links import Wanted
 from relay.site.rotating import Rotation
 from relay.site.watch import SiteWatch, WatchSettings
 from relay.store import StoreSettings
-from relay.store.engine import Bounds
-from relay.store.incoming import AcceptRules
+from relay.store.edits.incoming import AcceptRules
+from relay.store.file.engine import Bounds
 from relay.target import Endpoint, FixedToken, TargetClient, TokenFile
 from relay.target.admin import AdminWriter
 from relay.target.way import way_of

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from relay.rules.chain import Head
     from relay.rules.types import JsonObject
-    from relay.store.audit_reading import EntryPage
+    from relay.store.operate.audit_reading import EntryPage
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
@@ -109,7 +109,7 @@ def revocations(
         answer = ask_daemon(config, socket, "audit/revocations", {"since": since})
         assert isinstance(answer, dict)
     else:
-        from relay.store.audit_reading import revocations_in
+        from relay.store.operate.audit_reading import revocations_in
 
         answer = revocations_in(file, since)
     show_json(answer) if as_json else show_fields(answer)
@@ -122,7 +122,7 @@ def _pages(
     from relay.auditors import entry_filter
 
     if file is not None:
-        from relay.store.audit_reading import pages_of
+        from relay.store.operate.audit_reading import pages_of
 
         yield from pages_of(file, entry_filter(wanted))
         return
@@ -136,7 +136,7 @@ def _pages(
 
 def _page_of(answer: Any) -> EntryPage:
     from relay.rules.chain import Head
-    from relay.store.audit_reading import EntryPage
+    from relay.store.operate.audit_reading import EntryPage
 
     start = answer["start"]
     return EntryPage(Head(start["entry"], bytes.fromhex(start["hash"])), answer["entries"])

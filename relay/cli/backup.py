@@ -39,7 +39,7 @@ def backup(file: Path, config: Path | None, socket: str | None, as_json: bool) -
 @json_option
 def verify(file: Path, as_json: bool) -> None:
     """Read every page of FILE, a backup or the database of a relay that is stopped."""
-    from relay.store.backing_up import verify as look
+    from relay.store.file.backing_up import verify as look
 
     found = look(file)
     shown: JsonObject = {

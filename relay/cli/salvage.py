@@ -28,7 +28,7 @@ def salvage(file: Path, into: Path, as_json: bool) -> None:
     FILE is not written. A relay that is started on the new file takes the hold `restored`:
     Terraform Enterprise is read anew, and nothing is sent before an operator has compared.
     """
-    from relay.store.salvaging import salvage as save
+    from relay.store.file.salvaging import salvage as save
 
     found = save(file, into, time.time())
     shown: JsonObject = {

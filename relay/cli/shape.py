@@ -23,7 +23,7 @@ def shape(config: Path | None, socket: str | None, as_json: bool) -> None:
     `ready` has its turn coming, `resting` and `sending` are on their way, `blocked` waits for
     another change, `held` for an operator, `parked` was refused for good.
     """
-    from relay.store.shape import COLUMNS
+    from relay.store.operate.shape import COLUMNS
 
     answer = ask_daemon(config, socket, "shape", {})
     rows = [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []

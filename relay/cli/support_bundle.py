@@ -52,7 +52,7 @@ def _collected(settings: Settings, now: float, *, with_names: bool) -> tuple[Jso
     from relay.ops.client import ask
     from relay.ops.errors import DaemonUnreachable
     from relay.rules.redacting import Redactor
-    from relay.store import support
+    from relay.store.operate import support
 
     question: JsonObject = {"with_names": with_names}
     try:

@@ -16,10 +16,10 @@ import structlog
 
 from relay.errors import LaneFault, Unavailable
 from relay.rules.verdict import Outcome, Verdict
-from relay.store.claiming import Idle
-from relay.store.claims import Purpose
-from relay.store.quarantine import Fault
-from relay.store.settling import Circumstances
+from relay.store.deliver.claiming import Idle
+from relay.store.deliver.quarantine import Fault
+from relay.store.deliver.settling import Circumstances
+from relay.store.state.claims import Purpose
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from relay.delivery.sender import Sender
     from relay.pace import Pacer, Slot
     from relay.store import Store
-    from relay.store.claims import Claim
+    from relay.store.state.claims import Claim
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.store.holds import HoldName
-from relay.store.settling import HoldRequest
+from relay.store.deliver.settling import HoldRequest
+from relay.store.state.holds import HoldName
 from relay.target.admin import SiteState
 
 if TYPE_CHECKING:

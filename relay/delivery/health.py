@@ -13,8 +13,8 @@ from typing import Final
 from relay.delivery.identity import said
 from relay.rules import backoff
 from relay.rules.verdict import Outcome, Verdict
-from relay.store.holds import HoldName
-from relay.store.settling import HoldRequest
+from relay.store.deliver.settling import HoldRequest
+from relay.store.state.holds import HoldName
 
 RECENT_S: Final = 60.0
 """Another lane's success within this time makes a failure the lane's own (H4)."""

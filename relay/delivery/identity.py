@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff, reads
 from relay.rules.verdict import Outcome, Verdict
-from relay.store.holds import HoldName
-from relay.store.settling import HoldRequest
+from relay.store.deliver.settling import HoldRequest
+from relay.store.state.holds import HoldName
 
 if TYPE_CHECKING:
     from relay.clock import Clock

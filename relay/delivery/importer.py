@@ -15,7 +15,7 @@ import structlog
 from relay.rules import reads
 from relay.rules.shadow import TargetResource, from_target
 from relay.rules.verdict import Outcome, Verdict
-from relay.store.importing import ImportState
+from relay.store.compare.importing import ImportState
 from relay.telemetry import events
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import structlog
 
 from relay.delivery.explaining import explained, questioned
 from relay.rules import backoff, reads, retry_after
-from relay.store.holds import Hold, HoldName
-from relay.store.settling import HoldRequest
+from relay.store.deliver.settling import HoldRequest
+from relay.store.state.holds import Hold, HoldName
 from relay.target.admin import SiteState
 from relay.telemetry import events
 

@@ -15,17 +15,17 @@ import structlog
 from relay.delivery.importer import PAGE, listed
 from relay.errors import RelayError
 from relay.rules import reads
-from relay.store import rebuilding
-from relay.store.binding import TARGET_NOTE
-from relay.store.holds import HoldName
-from relay.store.site import LINKS_NOTE
+from relay.store.compare import rebuilding
+from relay.store.compare.binding import TARGET_NOTE
+from relay.store.compare.site import LINKS_NOTE
+from relay.store.state.holds import HoldName
 from relay.telemetry import events
 
 if TYPE_CHECKING:
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
     from relay.store import Store
-    from relay.store.rebuilding import Rebuild
+    from relay.store.compare.rebuilding import Rebuild
 
 log = structlog.get_logger(__name__)
 

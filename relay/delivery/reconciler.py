@@ -18,7 +18,7 @@ from relay.delivery.importer import PAGE, listed, readable
 from relay.errors import RelayError
 from relay.rules import reads
 from relay.rules.verdict import Outcome
-from relay.store.sweeping import Sweep
+from relay.store.compare.sweeping import Sweep
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from relay.delivery.keeper import Keeper
     from relay.rules.shadow import TargetResource
     from relay.store import Store
-    from relay.store.sweeping import Unnamed
+    from relay.store.compare.sweeping import Unnamed
 
 log = structlog.get_logger(__name__)
 

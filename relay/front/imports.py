@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from relay.errors import NotKnown, Unavailable
 from relay.rules.types import Kind
-from relay.store.records import ListQuery
+from relay.store.state.records import ListQuery
 
 if TYPE_CHECKING:
     from relay.front.ports import Directory, Upstream
-    from relay.store.records import Page, Resource
+    from relay.store.state.records import Page, Resource
 
 _MAX_FETCHES: Final = 20  # look-ups one request may cause: two seconds at TFE's rate
 _RETRY_S: Final = 10

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from relay.rules.types import JsonObject, Kind, Write
-    from relay.store.records import Accepted, ListQuery, Page, Resource, Settlement
+    from relay.store.state.records import Accepted, ListQuery, Page, Resource, Settlement
 
 
 class Source(StrEnum):

@@ -14,7 +14,7 @@ from relay.rules import filters, sorting
 from relay.rules.filter_ids import ids_of, with_public_ids
 from relay.rules.types import Kind
 from relay.rules.view import list_body
-from relay.store.records import ListQuery, Page, Resource
+from relay.store.state.records import ListQuery, Page, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

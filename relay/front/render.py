@@ -11,7 +11,7 @@ from relay.rules.view import resource_body, select
 
 if TYPE_CHECKING:
     from relay.rules.types import JsonObject
-    from relay.store.records import Resource
+    from relay.store.state.records import Resource
 
 
 def rendered(resource: Resource, base_url: str, query: Query = PLAIN) -> JsonObject:

@@ -22,7 +22,7 @@ from relay.front.settings import AnswerMode, FrontSettings
 from relay.rules import dialect
 from relay.rules import shadow as shadows
 from relay.rules.types import Kind, Verb, Write
-from relay.store.records import SHORT_ROSTER, Accepted, ChangeState, Resource, Settlement
+from relay.store.state.records import SHORT_ROSTER, Accepted, ChangeState, Resource, Settlement
 from relay.telemetry import events
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from relay.errors import StoreRefused
 from relay.ops.doctor import SOON_S, Finding, Level
-from relay.store import engine, identity
-from relay.store.engine import DatabaseError
+from relay.store.file import engine, identity
+from relay.store.file.engine import DatabaseError
 
 if TYPE_CHECKING:
     from relay.clock import Clock

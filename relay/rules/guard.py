@@ -1,7 +1,7 @@
 """How much may be taken away before an operator is asked (design, *guard*; semantics H3).
 
 Pure: what counts as a loss, and what a budget lets through. What was lost lately is the store's
-ledger (`relay.store.ledger`).
+ledger (`relay.store.guarding.ledger`).
 """
 
 from __future__ import annotations

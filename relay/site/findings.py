@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from relay.site.picture import LinkedTeam, Picture
-    from relay.store.status import PartOf
+    from relay.store.operate.status import PartOf
     from relay.target.admin import AdminFailed, ScimToken
 
 DAY_S: Final = 86_400.0

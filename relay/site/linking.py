@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import structlog
 
 from relay.site.links import Estate, Item, Standing, Wanted, explained, plan
-from relay.store import site as stored
+from relay.store.compare import site as stored
 from relay.target.admin import AdminFailed, Reason
 from relay.telemetry import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from relay.store.transaction import Transaction
+    from relay.store.file.transaction import Transaction
     from relay.target.admin import AdminReader, AdminWriter
 
 log = structlog.get_logger(__name__)

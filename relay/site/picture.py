@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from relay.store.status import PartOf
+    from relay.store.operate.status import PartOf
     from relay.target.admin import AdminFailed, ScimSettings, ScimToken, Team, User
 
 

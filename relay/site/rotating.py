@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.errors import RelayError
-from relay.store.holds import HoldName
+from relay.store.state.holds import HoldName
 from relay.target.admin import AdminFailed, Reason, SiteState
 from relay.target.token_writing import refuse_unwritable, replace_token
 from relay.telemetry import events

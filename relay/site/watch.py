@@ -19,8 +19,8 @@ from relay.delivery.explaining import questioned
 from relay.errors import RelayError
 from relay.site.findings import findings
 from relay.site.picture import LinkedTeam, Picture, Protection, Release, people_of
-from relay.store import site as stored
-from relay.store.holds import HoldName
+from relay.store.compare import site as stored
+from relay.store.state.holds import HoldName
 from relay.target.admin import AdminFailed, SiteState
 from relay.telemetry import events
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from relay.site.linking import Linking
     from relay.site.rotating import Rotation, Step
     from relay.store import Store
-    from relay.store.engine import Connection
+    from relay.store.file.engine import Connection
     from relay.target.admin import AdminReader, ScimSettings, ScimToken, User
 
 log = structlog.get_logger(__name__)

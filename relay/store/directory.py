@@ -9,16 +9,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from relay.errors import NotOwned, ParkedBefore, Refused, Unavailable
-from relay.store import accepting, answering, owning, reading
-from relay.store.incoming import Accepting, AcceptRules
+from relay.store.edits import answering
+from relay.store.edits.incoming import Accepting, AcceptRules
+from relay.store.guarding import owning
+from relay.store.intake import accepting
+from relay.store.state import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from relay.rules.types import JsonObject, Kind, Write
-    from relay.store.executor import Writer
-    from relay.store.reader import Reader
-    from relay.store.records import Accepted, ListQuery, Page, Resource, Settlement
+    from relay.store.file.executor import Writer
+    from relay.store.file.reader import Reader
+    from relay.store.state.records import Accepted, ListQuery, Page, Resource, Settlement
 
 SCAN_LIMIT = 10_000
 """Resources that a filter without an index may look at: bounded time on the reader."""

@@ -14,32 +14,19 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import structlog
 
 from relay.errors import Unavailable
-from relay.store import (
-    attempting,
-    ballast,
-    binding,
-    claiming,
-    engine,
-    guard,
-    holds,
-    identity,
-    importing,
-    listing,
-    migrating,
-    pruning,
-    quarantine,
-    recovering,
-    restoring,
-    seating,
-    settling,
-    status,
-)
-from relay.store.auditing import AuditLog
-from relay.store.comparison import Comparison
-from relay.store.desk import Desk
+from relay.store.compare import binding, importing, restoring
+from relay.store.compare.comparison import Comparison
+from relay.store.deliver import attempting, claiming, quarantine, recovering, settling
 from relay.store.directory import Directory
-from relay.store.executor import Observer, Writer
-from relay.store.reader import Reader
+from relay.store.file import ballast, engine, identity, migrating
+from relay.store.file.executor import Observer, Writer
+from relay.store.file.reader import Reader
+from relay.store.groups import seating
+from relay.store.guarding import guard
+from relay.store.operate import listing, pruning, status
+from relay.store.operate.auditing import AuditLog
+from relay.store.operate.desk import Desk
+from relay.store.state import holds
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -49,16 +36,16 @@ if TYPE_CHECKING:
     from relay.rules.shadow import TargetResource
     from relay.rules.types import JsonObject, Kind
     from relay.rules.verdict import Verdict
-    from relay.store.claiming import Idle
-    from relay.store.claims import Claim
-    from relay.store.finishing import Finished, Owed
-    from relay.store.holds import Hold, HoldName
-    from relay.store.importing import ImportState
-    from relay.store.listing import ChangeFilter
+    from relay.store.compare.importing import ImportState
+    from relay.store.deliver.claiming import Idle
+    from relay.store.deliver.quarantine import Fault
+    from relay.store.deliver.settling import Circumstances
+    from relay.store.file.transaction import Outbox, Transaction
     from relay.store.opening import StoreSettings
-    from relay.store.quarantine import Fault
-    from relay.store.settling import Circumstances
-    from relay.store.transaction import Outbox, Transaction
+    from relay.store.operate.listing import ChangeFilter
+    from relay.store.state.claims import Claim
+    from relay.store.state.finishing import Finished, Owed
+    from relay.store.state.holds import Hold, HoldName
 
 log = structlog.get_logger(__name__)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relay.rules.guard import OPEN_DOOR
-from relay.store.engine import USUAL, Bounds
+from relay.store.file.engine import USUAL, Bounds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.rules.guard import GuardPolicy
-    from relay.store.incoming import AcceptRules
+    from relay.store.edits.incoming import AcceptRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from relay.clock import RandomIds, SystemClock
 from relay.rules import dialect
 from relay.rules.contract import TFE
 from relay.rules.types import Kind
-from relay.store import Store, StoreSettings, accepting, engine
-from relay.store.incoming import Accepting, AcceptRules
-from relay.store.transaction import Transaction
+from relay.store import Store, StoreSettings
+from relay.store.edits.incoming import Accepting, AcceptRules
+from relay.store.file import engine
+from relay.store.file.transaction import Transaction
+from relay.store.intake import accepting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

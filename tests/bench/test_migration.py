@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 from sqlite_utils import Database
 
-from relay.store.engine import open_plain, open_writer
-from relay.store.migrating import secure
-from relay.store.migrations import migrations
+from relay.store.file.engine import open_plain, open_writer
+from relay.store.file.migrating import secure
+from relay.store.file.migrations import migrations
 
 ROWS = 1_000_000
 

@@ -126,7 +126,7 @@ def test_everything_locked_has_a_wheel_for_the_python_of_the_image(tmp_path):
 
 
 def test_the_sqlite_of_the_image_is_new_enough(installed):
-    code = "from relay.store.engine import SQLITE_VERSION; print(SQLITE_VERSION)"
+    code = "from relay.store.file.engine import SQLITE_VERSION; print(SQLITE_VERSION)"
     done = subprocess.run(
         [installed / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
     )

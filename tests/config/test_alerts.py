@@ -7,7 +7,7 @@ import pytest
 from support.relays import relay_for
 
 from relay.simulator import RateLimit, SimulatorSettings, simulator
-from relay.store.reconciling import DriftKind
+from relay.store.compare.reconciling import DriftKind
 from relay.telemetry.metrics import Metrics, described
 
 ROOT = Path(__file__).resolve().parents[2]

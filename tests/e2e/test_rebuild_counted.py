@@ -16,7 +16,7 @@ from support.world import World, run_virtually
 
 from relay.rules.types import Kind
 from relay.simulator.records import UserFields
-from relay.store.holds import HoldName
+from relay.store.state.holds import HoldName
 
 SMALL, FULL = (120, 8, 60), (5_000, 100, 2_000)
 SIZES = [SMALL, pytest.param(FULL, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])]

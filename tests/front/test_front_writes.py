@@ -11,7 +11,7 @@ from support.front_fakes import CONNECTIONS, STRICT_TOKEN, TOKEN, Site, running
 from relay.errors import NotOwned, Unavailable
 from relay.front.writes import PATCH_MEMBERS
 from relay.rules.types import Kind
-from relay.store.records import ChangeState, Settlement
+from relay.store.state.records import ChangeState, Settlement
 from relay.telemetry import events
 
 USER = {

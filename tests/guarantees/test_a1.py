@@ -15,8 +15,8 @@ import pytest
 from instruments import kill_at_statement
 from sqlite_utils import Database
 
-from relay.store import engine
-from relay.store.migrations import migrations
+from relay.store.file import engine
+from relay.store.file.migrations import migrations
 
 TESTS = Path(__file__).resolve().parents[1]
 PROGRAM = TESTS / "instruments" / "kill_at_statement.py"

@@ -6,7 +6,7 @@ import threading
 from support.idp import user
 from support.relays import relay_for
 
-from relay.store.engine import open_plain
+from relay.store.file.engine import open_plain
 
 FAST = {"rate": 100}
 PATIENCE_S = 60.0

@@ -8,7 +8,7 @@ from support.idp import add, deactivate, patch_body
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.listing import ChangeFilter
+from relay.store.operate.listing import ChangeFilter
 
 WHY = ("ada (uid 1000)", "a test")
 ENDS = ("delivered", "refused", "parked", "dropped", "pending")

@@ -7,8 +7,8 @@ from support.idp import add, deactivate
 from support.lab import lab_in
 
 from relay.rules.types import Kind
-from relay.store.claiming import Idle
-from relay.store.engine import open_reader
+from relay.store.deliver.claiming import Idle
+from relay.store.file.engine import open_reader
 
 
 async def test_every_request_finds_its_attempt_on_disk_before_it_is_sent(tmp_path):

@@ -7,7 +7,7 @@ Faults of the relay itself: `tests/store/test_faults_of_ours.py`; what no gatewa
 import pytest
 
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.listing import ChangeFilter
+from relay.store.operate.listing import ChangeFilter
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

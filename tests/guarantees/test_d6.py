@@ -8,8 +8,8 @@ from support.lab import lab_in
 
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.claiming import Idle
-from relay.store.claims import Purpose
+from relay.store.deliver.claiming import Idle
+from relay.store.state.claims import Purpose
 
 
 async def deaths(tmp_path, lab, count):

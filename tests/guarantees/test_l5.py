@@ -9,7 +9,7 @@ from support.world import World, run_virtually
 
 from relay.rules import dialect
 from relay.rules.types import Kind
-from relay.store.engine import open_plain
+from relay.store.file.engine import open_plain
 
 DAMAGE = {
     "the writes of a change": "UPDATE change SET writes = '{' WHERE resource = ?",

@@ -13,9 +13,9 @@ from support.audits import walked
 from support.lab import lab_in
 
 from relay.rules.types import Kind
-from relay.store.engine import open_plain
-from relay.store.listing import ChangeFilter
-from relay.store.migrations import PASSABLE, migrations
+from relay.store.file.engine import open_plain
+from relay.store.file.migrations import PASSABLE, migrations
+from relay.store.operate.listing import ChangeFilter
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.db.gz"))
 

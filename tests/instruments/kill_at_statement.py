@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from support.history import Player
 from support.world import CountedIds, MemoryTarget, Unmeasured, World, run_virtually
 
-from relay.store import engine, migrating
-from relay.store.pruning import Cursor
+from relay.store.file import engine, migrating
+from relay.store.operate.pruning import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

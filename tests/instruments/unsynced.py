@@ -1,7 +1,7 @@
 """The relay with `synchronous=NORMAL`, as no setting makes it: the control that must lose (A2)."""
 
 from relay.cli import main
-from relay.store import engine
+from relay.store.file import engine
 
 
 def unsynced() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from relay.gauging import SHARE, Gauging
-from relay.store.backlog import Backlog
-from relay.store.status import Snapshot
+from relay.store.operate.backlog import Backlog
+from relay.store.operate.status import Snapshot
 from relay.telemetry.metrics import Metrics
 
 

@@ -17,7 +17,7 @@ from support.lab import lab_in
 from relay.errors import ParkedBefore, Refused
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.listing import ChangeFilter
+from relay.store.operate.listing import ChangeFilter
 
 MOST = 3
 PEOPLE = 9

@@ -18,8 +18,8 @@ from relay.errors import Refused
 from relay.rules import dialect
 from relay.rules.types import Kind, Verb, Write
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.giving import Estate
-from relay.store.rows import by_id
+from relay.store.operate.giving import Estate
+from relay.store.state.rows import by_id
 
 NAMES = [f"{name}@example.com" for name in ("ada", "bob", "eve")]
 OWN = ("okta", "entra")

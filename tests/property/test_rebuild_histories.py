@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.history import Player, faults, time, writes
 from support.world import World, run_virtually
 
-from relay.store.holds import HoldName
+from relay.store.state.holds import HoldName
 
 BUSY = st.lists(st.one_of(writes, writes, writes, time), max_size=14)
 UNEASY = st.lists(st.one_of(writes, writes, faults, time), max_size=14)

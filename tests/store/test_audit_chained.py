@@ -11,9 +11,9 @@ from support.lab import lab_in
 from relay.errors import Unavailable
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.engine import open_plain
-from relay.store.holds import HoldName
-from relay.store.salvaging import salvage
+from relay.store.file.engine import open_plain
+from relay.store.file.salvaging import salvage
+from relay.store.state.holds import HoldName
 
 
 async def a_day(lab):

@@ -6,8 +6,8 @@ from support.audits import entries, walked
 from support.lab import Unobserved
 
 from relay.auditing import TOLD_EVERY, Auditing
-from relay.store.audit_log import anchor
-from relay.store.audit_pruning import ROWS
+from relay.store.file.audit_log import anchor
+from relay.store.operate.audit_pruning import ROWS
 
 DAY_S = 86_400.0
 

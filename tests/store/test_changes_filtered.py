@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.store.listing import ChangeFilter
+from relay.store.operate.listing import ChangeFilter
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from support.idp import add
 from support.lab import lab_in
 
 from relay.rules.types import Kind
-from relay.store.checking import CHECK_AFTER_S
+from relay.store.state.checking import CHECK_AFTER_S
 
 
 def lines(sent):

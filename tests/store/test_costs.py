@@ -6,9 +6,9 @@ from support.idp import add, remove, user
 
 from relay.rules import dialect
 from relay.rules.types import Kind
-from relay.store.claims import Claim
-from relay.store.holds import HoldName
-from relay.store.status import snapshot_in
+from relay.store.operate.status import snapshot_in
+from relay.store.state.claims import Claim
+from relay.store.state.holds import HoldName
 
 
 async def test_a_creation_takes_at_most_22_statements(lab):

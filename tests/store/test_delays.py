@@ -8,8 +8,8 @@ from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.rules.verdict import Answered
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.holds import HoldName
-from relay.store.listing import ChangeFilter
+from relay.store.operate.listing import ChangeFilter
+from relay.store.state.holds import HoldName
 
 WHY = ("ada (uid 1000)", "a test")
 

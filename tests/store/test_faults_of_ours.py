@@ -11,15 +11,15 @@ from relay.rules import dialect
 from relay.rules.shadow import from_target
 from relay.rules.types import Kind
 from relay.simulator import Fault, FaultKind, Match
-from relay.store.engine import (
+from relay.store.compare.importing import ImportState
+from relay.store.deliver.recovering import MAX_DEATHS
+from relay.store.file.engine import (
     DatabaseError,
     IntegrityError,
     OperationalError,
     is_trouble,
     open_plain,
 )
-from relay.store.importing import ImportState
-from relay.store.recovering import MAX_DEATHS
 
 HOUR_S = 3600.0
 

@@ -9,7 +9,7 @@ from relay.rules import dialect
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.releasing import Selection
+from relay.store.operate.releasing import Selection
 
 ALL = Selection()
 

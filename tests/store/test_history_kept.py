@@ -10,8 +10,8 @@ from relay.retention import Retention
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.holds import HoldName
-from relay.store.pruning import ROWS, STRIDE_S, Cursor
+from relay.store.operate.pruning import ROWS, STRIDE_S, Cursor
+from relay.store.state.holds import HoldName
 
 DAY_S = 86_400.0
 KEPT_S = 90 * DAY_S

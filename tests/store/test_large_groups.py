@@ -10,7 +10,7 @@ from relay.rules.guard import GuardPolicy
 from relay.rules.shadow import TargetResource
 from relay.rules.types import Fields, Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store import importing
+from relay.store.compare import importing
 
 
 @pytest.fixture

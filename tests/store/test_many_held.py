@@ -9,8 +9,8 @@ from support.lab import lab_in
 from relay.rules import dialect
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
-from relay.store import releasing
-from relay.store.releasing import Selection
+from relay.store.operate import releasing
+from relay.store.operate.releasing import Selection
 
 NARROW = GuardPolicy(3600.0, {loss: Budget(count=5) for loss in Loss}, max_emptied=0)
 WHY = ("ada (uid 1000)", "a test")

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 from support.audits import walked
 
-from relay.store.engine import open_plain
-from relay.store.mentioning import Mention, Person, everywhere
+from relay.store.file.engine import open_plain
+from relay.store.operate.mentioning import Mention, Person, everywhere
 
 FOUND = (
     "ada@x.org",

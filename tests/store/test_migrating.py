@@ -9,9 +9,9 @@ from sqlite_utils import Database
 from support.lab import lab_in
 
 from relay.errors import StoreRefused
-from relay.store.engine import open_plain, open_reader
-from relay.store.migrating import secure
-from relay.store.migrations import migrations
+from relay.store.file.engine import open_plain, open_reader
+from relay.store.file.migrating import secure
+from relay.store.file.migrations import migrations
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from relay.rules import dialect
 from relay.rules.guard import GuardPolicy
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.records import ListQuery
-from relay.store.releasing import Selection
+from relay.store.operate.releasing import Selection
+from relay.store.state.records import ListQuery
 
 EVERYTHING = Selection()
 

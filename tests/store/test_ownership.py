@@ -12,12 +12,12 @@ from relay.rules import dialect
 from relay.rules.guard import GuardPolicy
 from relay.rules.types import Kind, Verb, Write
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store import guard, owning
-from relay.store.engine import open_plain
-from relay.store.listing import ChangeFilter
-from relay.store.migrations import migrations
-from relay.store.releasing import Selection
-from relay.store.rows import by_id
+from relay.store.file.engine import open_plain
+from relay.store.file.migrations import migrations
+from relay.store.guarding import guard, owning
+from relay.store.operate.listing import ChangeFilter
+from relay.store.operate.releasing import Selection
+from relay.store.state.rows import by_id
 
 TITLE = {"op": "replace", "value": {"title": "Boss"}}
 

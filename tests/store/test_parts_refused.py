@@ -10,8 +10,8 @@ from relay.probe.session import Asked
 from relay.rules.standing import Why, explain
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.listing import ChangeFilter
-from relay.store.seating import configure
+from relay.store.groups.seating import configure
+from relay.store.operate.listing import ChangeFilter
 
 WHY = ("ada (uid 1000)", "a test")
 

@@ -8,8 +8,8 @@ from support.idp import activate, add, deactivate, user
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator import Fault, FaultKind, Match
-from relay.store.claiming import Idle
-from relay.store.claims import Purpose
+from relay.store.deliver.claiming import Idle
+from relay.store.state.claims import Purpose
 
 
 async def test_a_verification_under_way_loses_no_revocation(lab):

@@ -10,8 +10,8 @@ from relay.delivery.importer import PAGE, listed
 from relay.rules import reads
 from relay.rules.types import Kind
 from relay.rules.verdict import Sent, judge
-from relay.store import rebuilding
-from relay.store.comparison import sweeping
+from relay.store.compare import rebuilding
+from relay.store.compare.comparison import sweeping
 
 
 async def rebuilt(lab, *, rebind=False):

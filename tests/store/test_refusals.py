@@ -10,7 +10,7 @@ from relay.errors import ParkedBefore, Refused
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.claiming import Idle
+from relay.store.deliver.claiming import Idle
 
 
 def refuse(lab, status=400, detail="not that", **match):

@@ -7,8 +7,8 @@ from test_refusals import refuse
 from relay.errors import Refused
 from relay.rules.types import Kind
 from relay.simulator import Fault, FaultKind, Match
-from relay.store.answering import mark_told
-from relay.store.listing import ChangeFilter
+from relay.store.edits.answering import mark_told
+from relay.store.operate.listing import ChangeFilter
 
 WHY = ("ada (uid 1000)", "a test")
 

@@ -11,7 +11,7 @@ from support.relays import relay_for, typed
 from relay.errors import AlreadyRunning, StoreRefused
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.salvaging import salvage
+from relay.store.file.salvaging import salvage
 
 PAGE = 4096
 NOW = 1_700_000_000.0

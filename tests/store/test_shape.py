@@ -3,7 +3,7 @@
 from support.idp import deactivate
 
 from relay.rules.types import Kind
-from relay.store.shape import COLUMNS, MINUTES
+from relay.store.operate.shape import COLUMNS, MINUTES
 
 
 async def shown(lab):

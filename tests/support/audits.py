@@ -6,8 +6,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from relay.rules.chain import Walk
-from relay.store import audit_log
-from relay.store.engine import open_plain
+from relay.store.file import audit_log
+from relay.store.file.engine import open_plain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from relay.errors import ParkedBefore
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind, Verb, Write
-from relay.store.records import ListQuery
-from relay.store.releasing import Selection
+from relay.store.operate.releasing import Selection
+from relay.store.state.records import ListQuery
 from support.history import Entry, Player, Step, time, upsets, writes
 
 NARROW = GuardPolicy(

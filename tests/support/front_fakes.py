@@ -23,7 +23,7 @@ from relay.rules.shadow import apply
 from relay.rules.types import JsonObject, Kind, MemberOp, Verb, Write
 from relay.settings.kinds import Address
 from relay.settings.tokens import InboundToken
-from relay.store.records import (
+from relay.store.state.records import (
     Accepted,
     ListQuery,
     Member,

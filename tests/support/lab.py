@@ -27,11 +27,11 @@ from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
 from relay.simulator.tfe import Tfe
 from relay.store import Store, StoreSettings
-from relay.store.claiming import Idle
-from relay.store.claims import Purpose
-from relay.store.holds import HoldName
-from relay.store.incoming import AcceptRules
-from relay.store.settling import Circumstances
+from relay.store.deliver.claiming import Idle
+from relay.store.deliver.settling import Circumstances
+from relay.store.edits.incoming import AcceptRules
+from relay.store.state.claims import Purpose
+from relay.store.state.holds import HoldName
 from support.idp import group, patch_body, user
 from support.world import put_in_line
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relay.rules.planner_types import Request
-    from relay.store.claims import Claim
-    from relay.store.records import Accepted, Settlement
+    from relay.store.state.claims import Claim
+    from relay.store.state.records import Accepted, Settlement
 
 TIMEOUT_S = 60.0
 ANSWER_S = 0.02

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.errors import RelayError
 from relay.simulator import Fault, FaultKind, Match
-from relay.store.listing import ChangeFilter
+from relay.store.operate.listing import ChangeFilter
 from support.decisions import GuardedPlayer
 from support.history import Step, time, upsets, writes
 

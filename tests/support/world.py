@@ -33,9 +33,9 @@ from relay.simulator import RateLimit, SimulatorSettings, Tfe
 from relay.simulator.log import Arrival
 from relay.simulator.service import Ending, Reply, Service
 from relay.store import Store, StoreSettings
-from relay.store.executor import MAX_BATCH, Writer
-from relay.store.incoming import AcceptRules
-from relay.store.reader import Reader
+from relay.store.edits.incoming import AcceptRules
+from relay.store.file.executor import MAX_BATCH, Writer
+from relay.store.file.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,7 +9,7 @@ from support.world import World, run_virtually
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator import Fault, FaultKind, Match
-from relay.store.engine import OperationalError
+from relay.store.file.engine import OperationalError
 
 
 def disk_error():

@@ -8,7 +8,7 @@ from support.world import World, run_virtually
 from relay.retention import Retention
 from relay.rules import dialect
 from relay.rules.types import Kind, Verb, Write
-from relay.store.engine import OperationalError
+from relay.store.file.engine import OperationalError
 
 HOUR_S = 3600.0
 

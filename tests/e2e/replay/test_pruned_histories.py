@@ -9,7 +9,7 @@ from support.poison import PoisonedPlayer, poisoned_histories
 from support.replaying import ENDS, play
 
 from relay.rules.guard import OPEN_DOOR
-from relay.store.pruning import Cursor, prune
+from relay.store.operate.pruning import Cursor, prune
 
 
 class Forgetful:

@@ -7,7 +7,7 @@ from relay.rules.conditions import HOLDS, Condition, advice
 from relay.rules.effects import EffectState
 from relay.rules.facts import Facts, Pending, Standing
 from relay.rules.standing import Why, explain
-from relay.store.holds import HoldName
+from relay.store.state.holds import HoldName
 
 EVERY = (None, *range(300, 600))
 

@@ -1,0 +1,1 @@
+"""TFE's word on what it holds: read, compared with *confirmed*, adopted or mended."""

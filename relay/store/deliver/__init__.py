@@ -1,0 +1,1 @@
+"""From a ready lane to a settled change: claim, attempt, verdict, and what a refusal does."""

@@ -1,0 +1,1 @@
+"""The one SQLite file: its lock, schema, threads, transactions and copies."""

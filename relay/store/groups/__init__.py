@@ -1,0 +1,1 @@
+"""Groups in groups, and groups larger than TFE takes."""

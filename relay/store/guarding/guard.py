@@ -1,0 +1,187 @@
+"""The guard: what takes too much away, or touches the protected, waits for an operator (H3).
+
+It reviews the effects a transaction has just opened, in that transaction. What it holds is an
+effect's state: everything else of the same change flows, and the IdP is answered as usual.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from relay.rules.effects import KEY_OF, Key
+from relay.store.file.transaction import Transaction, from_json
+from relay.store.guarding import ledger, protecting
+from relay.store.state import effects, lanes, names, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from relay.rules.guard import GuardPolicy
+    from relay.rules.types import Field
+    from relay.store.edits.incoming import Accepting
+    from relay.store.state.rows import ResourceRow
+
+BUDGET: Final = "budget"
+EMPTIED: Final = "emptied group"
+PROTECTED: Final = "protected"
+
+
+def configure(tx: Transaction, policy: GuardPolicy) -> None:
+    """Take the operator's policy over; what is held stays held."""
+    ledger.configure(tx, policy)
+    protecting.configure(tx, policy)
+
+
+def review_creation(tx: Transaction, resource: ResourceRow, change: int) -> bool:
+    """Hold the creation of a protected user or group; True if it is held."""
+    return _guard_protected(tx, resource, change, None)
+
+
+def review(
+    tx: Transaction,
+    before: ResourceRow,
+    resource: ResourceRow,
+    change: int,
+    request: Accepting,
+    emptied: int | None = None,
+) -> bool:
+    """Hold what an accepted change must not do unasked.
+
+    Args:
+        tx: the transaction that opened the change's effects.
+        before: its resource before the change.
+        resource: its resource now.
+        change: the change.
+        request: what was accepted.
+        emptied: members that the whole group lost, all it had, where this is one part of it.
+
+    Returns:
+        Whether anything that this change wrote is held now.
+    """
+    _forget_rejected(tx, resource.id, change, request.write.written)
+    _guard_protected(tx, resource, change, before.name)
+    ledger.give_back(tx, resource)
+    if emptied is None:
+        emptied = before.size if resource.wanted and not resource.size else 0
+    review_losses(tx, resource, request.connection, emptied=emptied)
+    end_trips(tx)
+    held = tx.one(
+        "SELECT 1 FROM effect INDEXED BY effect_state"
+        " WHERE resource = ? AND state = 'held' AND last >= ? LIMIT 1",
+        (resource.id, change),
+    )
+    return held is not None
+
+
+def review_losses(
+    tx: Transaction, resource: ResourceRow, connection: str, *, emptied: int = 0
+) -> None:
+    """Count the losses among the open effects of a resource, and hold what is too much.
+
+    Args:
+        tx: the transaction that opened them.
+        resource: whose effects.
+        connection: who is charged.
+        emptied: members the group had before one request took all of them.
+    """
+    lost = ledger.unreviewed(tx, resource)
+    if not lost:
+        return
+    keys = [key for key, _ in lost]
+    losses = ledger.enter(tx, resource, lost, connection)
+    limit = ledger.policy(tx).max_emptied
+    if limit and emptied > limit:
+        hold(tx, resource.id, keys, f"{EMPTIED} of {emptied} members")
+    if _tripped(tx, connection):
+        hold(tx, resource.id, keys, f"{BUDGET} of {connection}")
+    elif reason := ledger.overdrawn(tx, connection, losses):
+        _trip(tx, connection, reason)
+
+
+def _guard_protected(
+    tx: Transaction, resource: ResourceRow, change: int, old_name: str | None
+) -> bool:
+    name = protecting.protector(tx, resource, old_name)
+    if name is not None:
+        keys = tx.all(
+            "SELECT key FROM effect WHERE resource = ? AND last >= ? AND state IN"
+            " ('open', 'waiting')",
+            (resource.id, change),
+        )
+        hold(tx, resource.id, [key for (key,) in keys], f"{PROTECTED} {name}")
+        return True
+    found = protecting.members(tx, resource, change)
+    for user, protected in found:
+        hold(tx, resource.id, [user], f"{PROTECTED} {protected}")
+    return bool(found)
+
+
+def _forget_rejected(tx: Transaction, resource: int, change: int, named: frozenset[Field]) -> None:
+    """The IdP writes a key again: what it says now stands, not what was rejected."""
+    if tx.one("SELECT 1 FROM rejected WHERE resource = ? LIMIT 1", (resource,)) is None:
+        return
+    writes = from_json(tx.value("SELECT writes FROM change WHERE id = ?", (change,)))
+    tx.each(
+        "DELETE FROM rejected WHERE resource = ? AND key = ?",
+        [
+            (resource, int(key))
+            for key in effects.keys_written(writes) | {KEY_OF[field] for field in named}
+        ],
+    )
+
+
+def hold(tx: Transaction, resource: int, keys: Iterable[int], why: str) -> None:
+    """Hold effects; the first reason stays."""
+    keys = list(keys)
+    tx.each(
+        "UPDATE effect SET state = 'held', held_by = ?, held_at = ?"
+        " WHERE resource = ? AND key = ? AND state IN ('open', 'waiting')",
+        [(why, tx.now, resource, key) for key in keys],
+    )
+    if Key.NAME in keys:
+        _reserve_name(tx, resource)
+
+
+def _reserve_name(tx: Transaction, resource: int) -> None:
+    """A creation whose rename is held brings the name before it to TFE: others wait for it (S3)."""
+    name = names.before_held(tx, resource)
+    if name is not None:
+        tx.run(
+            "UPDATE resource SET reserved_name_key = ? WHERE id = ?", (name.casefold(), resource)
+        )
+
+
+def _tripped(tx: Transaction, connection: str) -> bool:
+    return tx.one("SELECT 1 FROM trip WHERE connection = ?", (connection,)) is not None
+
+
+def _trip(tx: Transaction, connection: str, reason: str) -> None:
+    """Hold all unsent losses of a connection, this change's and those before it."""
+    tx.run(
+        "INSERT INTO trip (connection, since, reason) VALUES (?, ?, ?)",
+        (connection, tx.now, reason),
+    )
+    tx.audit("guard tripped", connection, what={"why": reason})
+    tx.outbox.counted.append(("tripped", connection))
+    unsent = tx.all(
+        "SELECT DISTINCT e.resource, e.key FROM revocation r"
+        " JOIN effect e ON e.resource = r.resource AND e.key = r.key"
+        " LEFT JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
+        " WHERE r.connection = ? AND r.approved = 0 AND e.state = 'open' AND e.revokes = 1"
+        " AND e.unknown = 0 AND ifnull(m.confirmed, 0) <> 2",
+        (connection,),
+    )
+    for resource, key in unsent:
+        hold(tx, resource, [key], f"{BUDGET} of {connection}")
+    for resource in {resource for resource, _ in unsent}:
+        lanes.refresh(tx, rows.by_row(tx, resource))
+
+
+def end_trips(tx: Transaction) -> None:
+    """A trip ends when nothing is held for it any more: decided, or dissolved by the IdP."""
+    for (connection,) in tx.all("SELECT connection FROM trip"):
+        why = f"{BUDGET} of {connection}"
+        if tx.one("SELECT 1 FROM effect WHERE held_by = ? LIMIT 1", (why,)):
+            continue
+        tx.run("DELETE FROM trip WHERE connection = ?", (connection,))
+        tx.audit("guard lifted", "relay", what={"connection": connection})

@@ -1,0 +1,185 @@
+"""`Desk`: what operators decide on held effects, single changes and drift; and their backups."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from relay.store.compare import drifting
+from relay.store.file import backing_up
+from relay.store.groups import part_upkeep
+from relay.store.operate import (
+    backlog,
+    dropping,
+    explaining,
+    giving,
+    releasing,
+    retrying,
+    shape,
+    status,
+    support,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from relay.clock import Clock
+    from relay.rules.facts import Facts
+    from relay.rules.types import Json, JsonObject, Kind
+    from relay.store.compare.drifting import Drift
+    from relay.store.file.engine import Connection
+    from relay.store.file.executor import Writer
+    from relay.store.file.reader import Reader
+    from relay.store.file.transaction import Transaction
+    from relay.store.opening import StoreSettings
+    from relay.store.operate.giving import Estate, Given
+    from relay.store.operate.releasing import Held, Selection
+    from relay.store.operate.status import PartOf
+
+    Decide = Callable[[Transaction, Selection, str, str], list[Held]]
+
+
+class Desk:
+    """Each method is one decision, audited with who took it.
+
+    Args:
+        writer: where transactions run.
+        reader: where queries run.
+        settings: of the store.
+        clock: time.
+    """
+
+    def __init__(
+        self, writer: Writer, reader: Reader, settings: StoreSettings, clock: Clock
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._settings = settings
+        self._clock = clock
+
+    async def held(self, selection: Selection) -> Sequence[Held]:
+        """What the guard holds."""
+        return await self._reader.submit(lambda connection: releasing.held(connection, selection))
+
+    async def rejected(self) -> Sequence[JsonObject]:
+        """Where TFE and an IdP differ because an operator rejected a change."""
+        return await self._reader.submit(releasing.rejected)
+
+    async def approve(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
+        """Let held effects go; those that were meant."""
+        return await self._decided(releasing.approve, selection, actor, reason)
+
+    async def reject(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
+        """Undo held effects; those that were meant."""
+        return await self._decided(releasing.reject, selection, actor, reason)
+
+    async def _decided(
+        self, decide: Decide, selection: Selection, actor: str, reason: str
+    ) -> Sequence[Held]:
+        """Decide batch by batch; after a crash what is left is still held, and is decided anew."""
+        until = await self._writer.submit(lambda tx: tx.value("SELECT max(id) FROM change"))
+        meant = replace(selection, until=until)
+        found: list[Held] = []
+        while batch := await self._writer.submit(lambda tx: decide(tx, meant, actor, reason)):
+            found += batch
+        return found
+
+    async def owned(self) -> dict[str, dict[str, int]]:
+        """How many users and groups each connection owns."""
+        return await self._reader.submit(giving.owned)
+
+    async def transfer(self, estate: Estate, actor: str, reason: str) -> Sequence[Given]:
+        """Give users and groups to another connection, batch by batch.
+
+        After a crash what is left is the old owner's still, and is given by the same order.
+
+        Raises:
+            Refused: somebody who is named is not there, or not the owner's.
+        """
+        only = await self._writer.submit(lambda tx: giving.named(tx, estate))
+        found: list[Given] = []
+        after = 0
+        while batch := await self._writer.submit(
+            lambda tx: giving.give(tx, estate, only, after, (actor, reason))  # noqa: B023
+        ):
+            found += batch
+            after = batch[-1].row
+        return found
+
+    async def drifts(self) -> Sequence[Drift]:
+        """Where TFE differs and no pending change says why; the first of them."""
+        return await self._reader.submit(drifting.drifts)
+
+    async def follow_target(self, actor: str) -> None:
+        """Make the directory what TFE has, wherever no pending change says otherwise."""
+        after: tuple[int, int] | None = drifting.START
+        while after is not None:
+            begin = after
+            after = await self._writer.submit(lambda tx: drifting.follow(tx, begin, actor))  # noqa: B023
+
+    async def shape(self) -> list[JsonObject]:
+        """What waits, by kind, cause and age (`relay.store.operate.shape`)."""
+        now = self._clock.wall()
+        return await self._reader.submit(lambda connection: shape.shape(connection, now))
+
+    async def facts(self, kind: Kind, named: str) -> Facts | None:
+        """What explains the resource that an id or a name means; None: nobody knows it."""
+        now = self._clock.wall()
+
+        def read(connection: Connection) -> Facts | None:
+            row = explaining.find(connection, kind, named)
+            return None if row is None else explaining.facts(connection, row, now)
+
+        return await self._reader.submit(read)
+
+    async def troubles(self) -> tuple[list[Json], bytes]:
+        """The last attempts that TFE did not take, and the seed of this database's pseudonyms."""
+        return await self._reader.submit(
+            lambda connection: (support.troubles(connection), support.seed(connection))
+        )
+
+    async def backlog(self) -> backlog.Backlog:
+        """What waits, by kind; the cost grows with it."""
+        return await self._reader.submit(backlog.backlog)
+
+    async def parts(self) -> list[PartOf]:
+        """Every part of every group that is larger than TFE takes."""
+        return await self._reader.submit(status.parts)
+
+    async def compact(self, group: str, actor: str, reason: str) -> list[str]:
+        """Delete the empty parts of the group with this id or name; their names.
+
+        Raises:
+            Refused: 404, there is no such group.
+        """
+        return await self._writer.submit(lambda tx: part_upkeep.compact(tx, group, actor, reason))
+
+    async def backup(self, to: Path) -> int:
+        """Copy the database as it is now, while it is used; the copy's size in bytes.
+
+        Raises:
+            StoreRefused: it cannot be written there.
+        """
+        now = self._clock.wall()
+        return await asyncio.to_thread(backing_up.copy, self._settings.path, to, now)
+
+    async def retry(self, change: int, actor: str, reason: str) -> Sequence[int]:
+        """Try a change again; the changes that are pending because of it.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        profile = self._settings.rules.profile
+        return await self._writer.submit(
+            lambda tx: retrying.retry(tx, change, actor, reason, profile)
+        )
+
+    async def drop(self, change: int, actor: str, reason: str) -> None:
+        """End a parked or pending change.
+
+        Raises:
+            Refused: it cannot be.
+        """
+        await self._writer.submit(lambda tx: dropping.drop(tx, change, actor, reason))

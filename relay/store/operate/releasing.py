@@ -1,0 +1,248 @@
+"""What the guard holds, and an operator's decision on it: approve or reject, whole or in part.
+
+Approving lets the very effects go that were seen. Rejecting returns exactly their keys to what they
+were (semantics H3), and keeps a row for each until the IdP writes the key again: until then the two
+differ, and an operator can list where.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from relay.rules.effects import EffectState, Key
+from relay.store.compare import adopting
+from relay.store.deliver import dependents, merging, parking, returning
+from relay.store.deliver.parking import Refusal
+from relay.store.file.transaction import from_json
+from relay.store.guarding import guard, ledger
+from relay.store.state import effects, lanes, rows
+from relay.store.state.records import ChangeState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from relay.store.file.engine import Connection
+    from relay.store.file.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which held effects are meant; conditions are joined by *and*, none means all.
+
+    Attributes:
+        connection: of this IdP connection.
+        person: of the user that this id or `userName` names: suspension, deletion, memberships.
+        group: of the group that this id or `displayName` names, and of its further parts.
+        change: written last by this change.
+        until: written last by a change up to this one: what comes while it is decided is not meant.
+    """
+
+    connection: str | None = None
+    person: str | None = None
+    group: str | None = None
+    change: int | None = None
+    until: int | None = None
+
+
+BATCH: Final = 500
+"""Effects decided on in one transaction, whole resources: accepting goes on between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One effect that waits for an operator.
+
+    Attributes:
+        resource: the store's key of its resource.
+        key: which of its keys (`relay.rules.effects`).
+        why: the guard's rule.
+        at: since when, seconds since the epoch.
+        change: the change that wrote it last.
+        connection: whose change that is.
+        kind: of the resource.
+        name: of the resource.
+        member: the `userName` of the member that a roster's key means, or None.
+    """
+
+    resource: int
+    key: int
+    why: str
+    at: float
+    change: int
+    connection: str
+    kind: str
+    name: str
+    member: str | None
+
+
+_NAMED: Final = (
+    "SELECT a.resource FROM alias a WHERE a.id = ? UNION SELECT n.id FROM resource n"
+    " WHERE n.kind = ? AND n.name_key = ?"
+)
+
+
+def held(connection: Connection, selection: Selection) -> list[Held]:
+    """The held effects that a selection means, oldest first."""
+    conditions, values = ["e.held_by IS NOT NULL"], list[Any]()
+    if selection.connection is not None:
+        conditions.append("c.connection = ?")
+        values.append(selection.connection)
+    if selection.change is not None:
+        conditions.append("e.last = ?")
+        values.append(selection.change)
+    if selection.until is not None:
+        conditions.append("e.last <= ?")
+        values.append(selection.until)
+    if selection.person is not None:
+        person = (selection.person, "User", selection.person.casefold())
+        conditions.append(f"(r.kind = 'User' AND r.id IN ({_NAMED}) OR e.key IN ({_NAMED}))")
+        values += [*person, *person]
+    if selection.group is not None:
+        group = (selection.group, "Group", selection.group.casefold())
+        conditions.append(f"r.kind = 'Group' AND (r.id IN ({_NAMED}) OR r.part_of IN ({_NAMED}))")
+        values += [*group, *group]
+    found = connection.execute(
+        "SELECT e.resource, e.key, e.held_by, e.held_at, e.last, ifnull(c.connection, 'relay'),"
+        " r.kind, r.name, m.name FROM effect e JOIN resource r ON r.id = e.resource"
+        " LEFT JOIN change c ON c.id = e.last LEFT JOIN resource m ON m.id = e.key AND e.key > 0"
+        f" WHERE {' AND '.join(conditions)} ORDER BY e.held_at, e.last, e.resource, e.key",
+        values,
+    )
+    return [Held(*row) for row in found]
+
+
+def _batch(tx: Transaction, selection: Selection) -> list[Held]:
+    """The held effects of the next resources, about `BATCH` of them."""
+    found = sorted(held(tx.connection, selection), key=lambda one: (one.resource, one.key))
+    if len(found) <= BATCH:
+        return found
+    last = found[BATCH - 1].resource
+    return [one for one in found if one.resource <= last]
+
+
+def approve(tx: Transaction, selection: Selection, actor: str, reason: str) -> list[Held]:
+    """Let the next batch of held effects go; those of it, none when all are decided."""
+    found = _batch(tx, selection)
+    for one in found:
+        tx.run(
+            "UPDATE effect SET held_by = NULL, held_at = NULL, state = iif(key > 0 AND revokes = 0"
+            " AND (SELECT target_id FROM resource u WHERE u.id = key) IS NULL, 'waiting', 'open')"
+            " WHERE resource = ? AND key = ?",
+            (one.resource, one.key),
+        )
+        ledger.approve(tx, one.resource, one.key)
+        _note(tx, "approved", one, actor, reason)
+    _after(tx, {one.resource for one in found})
+    return found
+
+
+def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> list[Held]:
+    """Undo the next batch of held effects: their keys are desired as they were; those of it."""
+    found = _batch(tx, selection)
+    for one in found:
+        _note(tx, "rejected", one, actor, reason)
+        ledger.strike_out(tx, one.resource, [one.key])
+        tx.run(
+            "INSERT OR REPLACE INTO rejected (resource, key, connection, change, at, actor, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (one.resource, one.key, one.connection, one.change, tx.now, actor, reason),
+        )
+    refusal = Refusal(403, f"an operator rejected it: {reason}")
+    by_resource: dict[int, list[int]] = {}
+    for one in found:
+        by_resource.setdefault(one.resource, []).append(one.key)
+    for resource in sorted(by_resource, key=lambda row: _turn(tx, row, by_resource[row])):
+        _undo(tx, resource, by_resource[resource], refusal)
+    _after(tx, by_resource)
+    return found
+
+
+def _turn(tx: Transaction, row: int, keys: list[int]) -> tuple[bool, bool]:
+    """Creations first: whoever is not created leaves the name to who had it before. Parts last."""
+    resource = rows.by_row(tx, row)
+    return (Key.EXISTS not in keys or not resource.wanted, resource.part_of is not None)
+
+
+def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
+    resource = rows.by_row(tx, row)
+    if Key.EXISTS in keys and not _is_held(tx, row):
+        return  # a part that was kept with its group
+    if Key.EXISTS in keys and not resource.c_exists:
+        # A successor of its name takes over whatever became of it.
+        if resource.wanted or rows.live_by_name(tx, resource.type, resource.name) is not None:
+            parking.park_creation(tx, resource, refusal, ChangeState.DROPPED)
+        else:
+            merging.create_after_all(tx, resource, refusal)
+        return
+    if Key.EXISTS in keys:
+        _drop(tx, row, keys, refusal)
+        merging.keep(tx, resource)
+        return
+    for key in keys:
+        effect = effects.find(tx, row, key)
+        if effect is None:
+            continue  # what was rejected before it in a nested group has dissolved it
+        tx.run(
+            "UPDATE effect SET state = 'open', held_by = NULL, held_at = NULL, revokes = 0"
+            " WHERE resource = ? AND key = ?",
+            (row, key),
+        )
+        returning.return_to(tx, rows.by_row(tx, row), effect, None)
+    _drop(tx, row, keys, refusal)
+    effects.settle_changes(tx, row)
+    dependents.park(tx, row)
+
+
+def _is_held(tx: Transaction, row: int) -> bool:
+    existence = effects.find(tx, row, Key.EXISTS)
+    return existence is not None and existence.state == EffectState.HELD
+
+
+def _drop(tx: Transaction, row: int, keys: Iterable[int], refusal: Refusal) -> None:
+    """End the changes of which nothing else is left to send; the others end with the rest."""
+    rejected = set(keys)
+    still = {
+        effect.key: effect.first
+        for effect in effects.unsettled(tx, row)
+        if effect.key not in rejected
+    }
+    for change, writes in tx.all(
+        "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending' ORDER BY id",
+        (row,),
+    ):
+        written = effects.keys_written(from_json(writes))
+        open_now = any(still.get(key, change + 1) <= change for key in written)
+        if written & rejected and not open_now:
+            parking.end_change(tx, change, ChangeState.DROPPED, refusal)
+
+
+def _after(tx: Transaction, resources: Iterable[int]) -> None:
+    for resource in resources:
+        lanes.renew(tx, rows.by_row(tx, resource))
+        adopting.wake_names(tx, resource)
+    guard.end_trips(tx)
+    tx.outbox.work = True
+
+
+def rejected(connection: Connection, limit: int = 1000) -> list[dict[str, Any]]:
+    """Where TFE and the IdP differ because an operator said no: newest first."""
+    cursor = connection.execute(
+        "SELECT r.kind, r.name, j.key, m.name AS member, j.connection, j.change, j.at, j.actor,"
+        " j.reason FROM rejected j JOIN resource r ON r.id = j.resource"
+        " LEFT JOIN resource m ON m.id = j.key AND j.key > 0 ORDER BY j.at DESC LIMIT ?",
+        (limit,),
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _note(tx: Transaction, decision: str, one: Held, actor: str, reason: str) -> None:
+    tx.audit(
+        decision,
+        actor,
+        change=one.change,
+        resource=one.resource,
+        what={"key": one.key},
+        reason=reason,
+    )

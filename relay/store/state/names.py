@@ -1,0 +1,65 @@
+"""Who holds a name in TFE that another resource wants (semantics S2, S3).
+
+TFE's names are unique without regard to case, so a name that one change frees and a later one takes
+must be freed first. A resource waits only for one that is *moving away*: whoever stays where it is
+does not free anything, and TFE's own 409 then tells.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relay.rules.effects import Key
+from relay.store.file.transaction import from_json
+
+if TYPE_CHECKING:
+    from relay.store.file.transaction import Transaction
+    from relay.store.state.rows import ResourceRow
+
+
+def holder(tx: Transaction, resource: ResourceRow) -> int | None:
+    """The resource whose confirmed or possible name in TFE is this one's desired name, or None.
+
+    Possible is what an unsettled attempt may have brought, and what a creation is going to bring
+    whose rename the guard holds.
+    """
+    if not resource.wanted:
+        return None
+    # Only while delivering this resource would claim a name in TFE: its creation, or a rename.
+    claims = Key.NAME if resource.c_exists else Key.EXISTS
+    found: int | None = tx.value(
+        "SELECT h.id FROM effect e JOIN (SELECT id FROM resource WHERE kind = ?1 AND id <> ?2"
+        " AND c_name_key = ?3 AND c_exists = 1 AND (name_key <> ?3 OR state <> 'live')"
+        " UNION ALL SELECT id FROM resource WHERE kind = ?1 AND id <> ?2 AND sent_name_key = ?3"
+        " AND (name_key <> ?3 OR state <> 'live')"
+        " UNION ALL SELECT id FROM resource r WHERE kind = ?1 AND id <> ?2"
+        " AND reserved_name_key = ?3 AND c_exists = 0 AND EXISTS"
+        " (SELECT 1 FROM effect x WHERE x.resource = r.id AND x.key = -1 AND x.state = 'held')) h"
+        " WHERE e.resource = ?2 AND e.key = ?4 AND e.state = 'open' LIMIT 1",
+        (resource.kind, resource.id, resource.name_key, int(claims)),
+    )
+    return found
+
+
+def before_held(tx: Transaction, resource: int) -> str | None:
+    """The name that a creation brings to TFE while the guard holds its rename; None without one."""
+    base = tx.value(
+        "SELECT e.base FROM effect e JOIN resource r ON r.id = e.resource AND r.c_exists = 0"
+        " WHERE e.resource = ? AND e.key = -1 AND e.state = 'held'",
+        (resource,),
+    )
+    return None if base is None else from_json(base)["v"]
+
+
+def cycle(tx: Transaction, resource: int) -> list[int]:
+    """The resources that wait for each other's names in a ring with this one; empty if none do."""
+    ring = [resource]
+    while True:
+        behind = tx.value("SELECT behind FROM lane WHERE resource = ?", (ring[-1],))
+        if behind is None:
+            return []
+        if behind == resource:
+            return ring
+        if behind in ring:
+            return []
+        ring.append(behind)
