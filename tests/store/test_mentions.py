@@ -16,7 +16,7 @@ FOUND = (
     "/Users?filter=userName eq 'ada@x.org'",
     "ada@x.org: no",
 )
-OTHERS = ("bada@x.org", "ada@x.organic", "ada@x.org-2", "x.ada@x.org", "ada", "")
+OTHERS = ("bada@x.org", "ada@x.organic", "ada@x.org-2", "x.ada@x.org", "ada@x.org.uk", "ada", "")
 
 
 @pytest.mark.parametrize("text", FOUND)

@@ -134,8 +134,11 @@ _ASKED: Final = (
 )
 _ENDED: Final = (
     "SELECT event, at, change, what FROM audit WHERE at >= ?"
-    " AND event IN ('delivered', 'refused', 'parked', 'dropped') ORDER BY id"
+    " AND event IN ('delivered', 'refused', 'parked', 'dropped', 'retried') ORDER BY id"
 )
+_OPEN: Final = "retried"
+"""Parked, and tried again: what became of it is to be seen."""
+_BECAME: Final = (_OPEN, "delivered", "refused", "parked", "dropped")
 _OWED: Final = (
     "SELECT count(*) - count(held_by), count(held_by) FROM effect"
     " WHERE revokes = 1 AND state <> 'parked'"
@@ -145,24 +148,23 @@ _OWED: Final = (
 def revocations(connection: Connection, since: float) -> JsonObject:
     """What became of changes accepted since then that take access away, and how fast.
 
-    From the audit log alone, but for what is owed or held now.
+    From the audit log alone, but for what is owed or held now. Each counts once, by its last word.
     """
     changes, asked = array("q"), array("d")
     for change, at in connection.execute(_ASKED, (since,)):
         changes.append(change)
         asked.append(at)
-    ended = {"delivered": 0, "refused": 0, "parked": 0, "dropped": 0}
-    took = array("d")
+    became, took = bytearray(len(changes)), array("d", bytes(8 * len(changes)))
     for event, at, change, what in connection.execute(_ENDED, (since,)):
         for index in _among(changes, change, what):
-            ended[event] += 1
-            if event == "delivered":
-                took.append(max(0.0, at - asked[index]))
-    ordered = sorted(took)
+            became[index] = _BECAME.index(event)
+            took[index] = max(0.0, at - asked[index])
+    delivered = _BECAME.index("delivered")
+    ordered = sorted(s for s, how in zip(took, became, strict=True) if how == delivered)
     owed, held = connection.execute(_OWED).fetchone()
     return {
         "accepted": len(changes),
-        **ended,
+        **{event: became.count(how) for how, event in enumerate(_BECAME) if event != _OPEN},
         "p50_s": round(quantile(ordered, 0.5), 3),
         "p99_s": round(quantile(ordered, 0.99), 3),
         "max_s": round(ordered[-1], 3) if ordered else 0.0,

@@ -13,7 +13,9 @@ import orjson
 
 from relay.errors import Refused, Unavailable
 from relay.rules.types import Kind
-from relay.store.operate.mentioning import FREE_TEXT, Person
+from relay.store.file.rewriting import write_anew
+from relay.store.operate import mentioning
+from relay.store.operate.mentioning import Person
 from relay.store.state import rows
 
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from relay.store.operate.mentioning import Mentions
 
 OWED: Final = "rewrite owed"
-"""In `meta` from an erasure until the file was written anew."""
+"""In `meta` from an erasure until the file was written anew and its log emptied."""
+WRITTEN: Final = "log"
+"""Its value when only the log is left to be emptied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,7 @@ def erase(tx: Transaction, whom: Person, mentioned: Mentions, actor: str, reason
         raise Refused(409, f"cannot erase them now: {why}")
     words = sum(_forget(tx, row) for row in whom.rows)
     words += sum(_forgotten(tx, "id = ?", number) for number in mentioned.words)
-    for table, column, row, text in mentioned.texts:
-        tx.run(f"UPDATE {table} SET {column} = ? WHERE {FREE_TEXT[table][0]} = ?", (text, row))
-    for row, shadow in mentioned.shadows:
-        tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (shadow, row))
+    told = mentioning.take_out(tx, whom, mentioned)
     changes = attempts = 0
     for row in whom.rows:
         attempts += tx.run("DELETE FROM attempt WHERE resource = ?", (row,))
@@ -135,7 +136,6 @@ def erase(tx: Transaction, whom: Person, mentioned: Mentions, actor: str, reason
         for statement in _OWN:
             tx.run(statement, (row,))
     tx.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, '1')", (OWED,))
-    told = len(mentioned.texts) + len(mentioned.shadows)
     tx.audit("erased", actor, what={Kind.USER.value: list(whom.rows)}, reason=reason)
     return Erased(changes, attempts, words, told)
 
@@ -156,17 +156,17 @@ def _forgotten(tx: Transaction, which: str, value: int) -> int:
 def rewrite(connection: Connection) -> None:
     """Write the file anew from what is in it, then empty the log into it.
 
-    Deleting alone leaves bytes behind: in free pages, in the gaps of pages that were split before,
-    and in the log. `secure_delete` does not reach the copies that splits left, VACUUM does.
+    Once it is written anew, only the log is tried again: that makes nobody wait.
 
     Raises:
         Unavailable: somebody reads the log; it is to be tried again.
     """
-    connection.execute("PRAGMA temp_store = FILE")  # as large as the database: not in memory
-    try:
-        connection.execute("VACUUM")
-    finally:
-        connection.execute("PRAGMA temp_store = MEMORY")
+    note = connection.execute("SELECT value FROM meta WHERE key = ?", (OWED,)).fetchone()
+    if note is None:
+        return  # somebody else's order came first
+    if note[0] != WRITTEN:
+        write_anew(connection)
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (WRITTEN, OWED))
     busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise Unavailable("somebody reads the database; it is tried again", retry_after_s=60)

@@ -1,6 +1,7 @@
 """Where a person is mentioned, by the names and ids that are known of them, in any text.
 
-A mention is a whole word of it, in any letter case: `ada@x.org` is not mentioned by `bada@x.org`.
+A mention is a whole word of it, in any letter case: `ada@x.org` is not mentioned by `bada@x.org`
+nor by `ada@x.org.uk`.
 What is shorter than a few letters is not looked for: it would be found everywhere.
 """
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from relay.store.file.engine import Connection
+    from relay.store.file.transaction import Transaction
 
 SHORTEST: Final = 4
 """Letters of a name or an id below which it is not looked for."""
@@ -74,7 +76,7 @@ class Mention:
         self._plain = {word.lower() for word in each}
         self.fragments = sorted({_plainest(word) for word in self._plain})
         """Of each word the part that SQLite's `lower` knows; it is in every mention."""
-        self._pattern = re.compile(rf"(?<![\w@.+-])(?:{any_of})(?![\w@+-])", re.IGNORECASE)
+        self._pattern = re.compile(rf"(?<![\w@.+-])(?:{any_of})(?![\w@+-]|\.\w)", re.IGNORECASE)
 
     def search(self, text: str) -> bool:
         """Whether one of them is in it, as a whole word."""
@@ -103,26 +105,46 @@ class Mentions:
 
     Attributes:
         words: entries of the audit log.
-        texts: `(table, column, what tells the row, its text without the mention)`.
-        shadows: users of whom the person is the manager, with their shadow without.
+        texts: `(table, column, what tells the row)`.
+        shadows: users of whom the person is the manager.
     """
 
     words: list[int]
-    texts: list[tuple[str, str, Any, str]]
-    shadows: list[tuple[int, str]]
+    texts: list[tuple[str, str, Any]]
+    shadows: list[int]
 
 
 def mentions(connection: Connection, person: Person) -> Mentions:
-    """Every mention of a person that is to go."""
+    """Every mention of a person that is to go: where it is, not what else is there."""
     pattern = person.any_mention
     words = [number for number, _ in _with(connection, pattern, "audit", "id", "detail")]
     texts = [
-        (table, column, row, pattern.without(text))
+        (table, column, row)
         for table, (key, columns) in FREE_TEXT.items()
         for column in columns
-        for row, text in _with(connection, pattern, table, key, column)
+        for row, _ in _with(connection, pattern, table, key, column)
     ]
     return Mentions(words, texts, list(_managed(connection, person.mention)))
+
+
+def take_out(tx: Transaction, person: Person, mentioned: Mentions) -> int:
+    """Take mentions out of other people's rows as they are now; how many.
+
+    They were found some time ago, outside of the transaction: what was written since stays.
+    """
+    told, pattern, certain = 0, person.any_mention, person.mention
+    for table, column, row in mentioned.texts:
+        here = f"{FREE_TEXT[table][0]} = ?"
+        text = tx.value(f"SELECT {column} FROM {table} WHERE {here}", (row,))
+        if isinstance(text, str):
+            told += tx.run(
+                f"UPDATE {table} SET {column} = ? WHERE {here}", (pattern.without(text), row)
+            )
+    for row in mentioned.shadows:
+        shadow = orjson.loads(tx.value("SELECT shadow FROM resource WHERE id = ?", (row,)))
+        without = orjson.dumps(_without_manager(shadow, certain)).decode()
+        told += tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (without, row))
+    return told
 
 
 def _with(
@@ -135,13 +157,12 @@ def _with(
     return ((row, text) for row, text in found if pattern.search(str(text)))
 
 
-def _managed(connection: Connection, pattern: Mention) -> Iterator[tuple[int, str]]:
+def _managed(connection: Connection, pattern: Mention) -> Iterator[int]:
     found = connection.execute("SELECT id, shadow FROM resource WHERE shadow LIKE '%manager%'")
     for row, text in found:
         shadow = orjson.loads(text)
-        without = _without_manager(shadow, pattern)
-        if without != shadow:
-            yield row, orjson.dumps(without).decode()
+        if _without_manager(shadow, pattern) != shadow:
+            yield row
 
 
 def _without_manager(value: Any, pattern: Mention) -> Any:

@@ -1,0 +1,40 @@
+"""Writes the file anew from what is in it, so that nothing that was deleted is left in its bytes.
+
+Deleting alone leaves bytes behind: in free pages, in the gaps of pages that were split before, and
+in the log. `secure_delete` does not reach the copies that splits left. A plain VACUUM does, but
+this SQLite is built to keep its temporary database in memory whatever it is told
+(`SQLITE_TEMP_STORE=3`): as much memory as the file is large. So the new content is made in a file
+beside the database, where there is room for it, and taken over from there in one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from relay.store.file.engine import open_plain
+
+if TYPE_CHECKING:
+    from relay.store.file.engine import Connection
+
+ENDING: Final = ".anew"
+"""Of the file beside the database; a death may leave one, the next rewrite takes its place."""
+
+
+def write_anew(connection: Connection) -> None:
+    """Write the file of a connection anew; its log has all of it until it is checkpointed.
+
+    Args:
+        connection: the writer's, outside of any transaction.
+    """
+    _, _, path = connection.execute("PRAGMA database_list").fetchone()
+    beside = Path(path + ENDING)
+    try:
+        os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        connection.execute("VACUUM INTO ?", (str(beside),))
+        with closing(open_plain(beside)) as made:
+            made.backup(connection)
+    finally:
+        beside.unlink(missing_ok=True)

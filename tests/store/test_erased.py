@@ -1,0 +1,96 @@
+"""Erasing takes out what is there when it happens, in bounded memory, and never twice the file."""
+
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from relay.errors import Unavailable
+from relay.rules.types import Kind
+from relay.store.file.engine import open_plain
+from relay.store.operate import erasing, mentioning
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+NAME = "ada.lovelace@example.com"
+
+GROWTH = """
+import re, sys
+from pathlib import Path
+from relay.store.file.engine import open_writer
+from relay.store.file.rewriting import write_anew
+
+def peak_kib():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+connection = open_writer(Path(sys.argv[1]))
+connection.execute("CREATE TABLE bulk (content BLOB)")
+connection.execute(
+    "INSERT INTO bulk SELECT randomblob(100000) FROM json_each(?)", (str(list(range(800))),)
+)
+before = peak_kib()
+write_anew(connection)
+print(peak_kib() - before)
+"""
+
+
+async def gone(lab):
+    """Somebody who was deleted, and was the manager of who is still there."""
+    ident = await lab.user(NAME)
+    boss = {"manager": {"value": ident, "displayName": NAME}}
+    staff = await lab.user("grace@example.com", **{ENTERPRISE: boss})
+    await lab.run()
+    await lab.delete(Kind.USER, ident)
+    await lab.run()
+    return await lab.store.audit.person(ident), staff
+
+
+async def found(lab, person):
+    return await lab.store.run(lambda tx: mentioning.mentions(tx.connection, person))
+
+
+async def test_what_was_written_since_they_were_looked_for_stays(lab):
+    person, staff = await gone(lab)
+    mentioned = await found(lab, person)
+    await lab.edit(staff, title="Admiral")
+    await lab.store.run(
+        lambda tx: erasing.erase(tx, person, mentioned, "op (uid 0)", "ticket 4711")
+    )
+    shadow = await lab.shadow(Kind.USER, staff)
+
+    assert shadow["title"] == "Admiral"
+    assert NAME not in str(shadow)
+
+
+def test_the_file_is_written_anew_in_bounded_memory(tmp_path):
+    """SQLite's own VACUUM keeps its temporary database in memory: as much as the file is large."""
+    ran = subprocess.run(
+        [sys.executable, "-c", GROWTH, str(tmp_path / "relay.db")],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (tmp_path / "relay.db").stat().st_size > 0
+    assert int(ran.stdout) < 40_000  # KiB, of 80,000
+    assert not list(tmp_path.glob("*.anew"))
+
+
+async def test_while_somebody_reads_the_log_the_file_is_written_anew_once_only(lab, tmp_path):
+    person, _ = await gone(lab)
+    mentioned = await found(lab, person)
+    await lab.store.run(lambda tx: erasing.erase(tx, person, mentioned, "op", "ticket 4711"))
+    [path] = tmp_path.glob("*.db")
+    with closing(open_plain(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM resource").fetchone()
+        with pytest.raises(Unavailable):
+            await lab.store.audit.finish()
+        noted = await lab.store.run(
+            lambda tx: tx.value("SELECT value FROM meta WHERE key = ?", (erasing.OWED,))
+        )
+        reader.execute("ROLLBACK")
+    assert noted == erasing.WRITTEN
+    await lab.store.audit.finish()
+    assert not await lab.store.run(lambda tx: erasing.is_owed(tx.connection))
+    assert NAME.encode() not in path.read_bytes()
