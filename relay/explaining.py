@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
 
 from relay.errors import RelayError
 from relay.rules import conditions, following, standing
 from relay.rules.facts import Follower, Standing
 from relay.rules.types import Kind
+from relay.rules.verdict import Outcome
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
@@ -16,11 +18,15 @@ if TYPE_CHECKING:
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
     from relay.ops.control import Route
+    from relay.rules.conditions import Advice
     from relay.rules.facts import Facts
     from relay.rules.standing import Finding
     from relay.rules.types import Json, JsonObject
     from relay.site.watch import SiteWatch
     from relay.store import Store
+
+_OURS: Final = frozenset({"fault", "crash"})
+"""Verdicts on attempts at which the relay itself failed or died (D5, D6)."""
 
 
 class Explaining:
@@ -117,26 +123,32 @@ async def told_of(store: Store, keeper: Keeper, row: JsonObject) -> JsonObject:
     if row["state"] == ChangeState.PENDING:
         facts = await store.desk.facts(Kind(kind), str(row["resource"]))
         holds = [Standing(one.name.value, one.reason) for one in keeper.standing]
-        found = [] if facts is None else standing.explain(facts, holds)
-        waits = [one for one in found if one.why not in standing.AS_ASKED]
+        waits = [] if facts is None else standing.waits_for(facts, holds)
         return {**_first(waits), "waits": _told(waits)}
     if row["state"] == ChangeState.DELIVERED or not isinstance(status, int):
         return {"condition": None, "cause": None, "cure": None}
+    told = _meant(row, status, kind)
+    live = row["state"] == ChangeState.REFUSED
+    cure = conditions.sent_again(told) if live else conditions.next_step(told, number)
+    return {"condition": told.condition.value, "cause": told.cause, "cure": cure}
+
+
+def _meant(row: JsonObject, status: int, kind: str) -> Advice:
+    """What ended a change: its status is TFE's, unless an operator or the relay itself ended it."""
+    if row["state"] == ChangeState.DROPPED:
+        return conditions.advice(HTTPStatus.GONE)
     told = conditions.advice(status, kind)
-    if told.condition is conditions.Condition.FAILED and not _answered(row, status):
-        told = conditions.FAULT
-    return {
-        "condition": told.condition.value,
-        "cause": told.cause,
-        "cure": conditions.next_step(told, number),
-    }
-
-
-def _answered(row: JsonObject, status: int) -> bool:
-    """Whether TFE itself answered so; else the refusal is the relay's own (D5)."""
     attempts = row["attempts"]
     assert isinstance(attempts, list)
-    return any(isinstance(one, dict) and one["status"] == status for one in attempts)
+    tried = [one for one in attempts if isinstance(one, dict)]
+    if told.condition is not conditions.Condition.FAILED or any(
+        one["status"] == status for one in tried
+    ):
+        return told
+    verdicts = {one["verdict"] for one in tried}
+    if Outcome.AMBIGUOUS.value in verdicts and not verdicts & _OURS:
+        return conditions.advice(None)
+    return conditions.FAULT
 
 
 def _first(found: Sequence[Finding]) -> JsonObject:

@@ -14,7 +14,7 @@ from relay.gauging import Gauging
 from relay.inbound import tokens_told
 from relay.ops.errors import NotFound
 from relay.orders import filter_of
-from relay.rules.conditions import HOLDS, advice
+from relay.rules.conditions import HOLDS, advice, next_step
 from relay.site.telling import told, users_told
 from relay.store.state.holds import HoldName
 from relay.telemetry.metrics import Snapshot as Gauges
@@ -250,7 +250,7 @@ def _refused(one: Refused) -> JsonObject:
         "count": one.count,
         "condition": told.condition.value,
         "cause": told.cause,
-        "cure": told.cure,
+        "cure": next_step(told) if one.what == "parked" else told.cure,
     }
 
 

@@ -203,9 +203,15 @@ def connections_of(settings: Settings) -> tuple[Connection, ...]:
     """Who may come in.
 
     Raises:
-        SettingsError: a connection's token file cannot be read.
+        SettingsError: a token file cannot be read or has no token, or two connections have one.
     """
-    return tuple(_connection(connection) for connection in settings.connections)
+    found = tuple(_connection(connection) for connection in settings.connections)
+    whose: dict[str, str] = {}
+    for name, token in ((one.name, token) for one in found for token in one.tokens):
+        if (other := whose.setdefault(token.hash, name)) != name:
+            problem = f"{other} and {name} have the same token; it tells whose a request is"
+            raise SettingsError([f"connections: {problem}: give each its own"])
+    return found
 
 
 def _connection(connection: ConnectionSettings) -> Connection:
@@ -217,6 +223,10 @@ def _connection(connection: ConnectionSettings) -> Connection:
             raise SettingsError(
                 [f"connections.token_file: cannot read {connection.token_file}: {error}"]
             ) from error
+        if not token:  # being written just now, or never was: nobody could come in
+            raise SettingsError(
+                [f"connections.token_file: {connection.token_file} is empty; write the token to it"]
+            )
         hashes = (InboundToken("sha256:" + hashlib.sha256(token.encode()).hexdigest()),)
     return Connection(
         connection.name,

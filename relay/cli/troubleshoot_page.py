@@ -65,9 +65,9 @@ provider sent only the removal from the group, or nothing: look at its log.
 """
 
 _MORE: Final = """\
-`changes retry N` tries a parked change again, `changes drop N` lets it go; both want a reason,
-which the audit log keeps. What is owed is access that TFE still gives:
-see [ScimRelayRevocationsOwed](alerts.md#scimrelayrevocationsowed).
+What is parked does not go on by itself, whatever became of its cause: `changes retry N` tries it
+again, `changes drop N` lets it go; both want a reason, which the audit log keeps. What is owed is
+access that TFE still gives: see [ScimRelayRevocationsOwed](alerts.md#scimrelayrevocationsowed).
 
 ## When that was not it
 `scim-relay support-bundle FILE` packs what a supporter needs: versions, configuration, what the

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _LITTLE_SPACE_BYTES: Final = 1_000_000_000
 _NO_SPACE_BYTES: Final = 100_000_000
+_A_TOKEN: Final = 4_096
+"""Bytes in which a token is: what has none is empty, whatever spaces stand there."""
 _SKEW_S: Final = 30.0
 _TIMEOUT_S: Final = 10.0
 SOON_S: Final = 14 * 86_400.0
@@ -141,7 +143,7 @@ def _file(what: str, path: Path, *, secret: bool) -> Finding:
     try:
         with path.open("rb") as opened:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            empty = not opened.read(1)
+            empty = not opened.read(_A_TOKEN).strip()
     except OSError as error:
         return Finding(Level.FAIL, what, f"cannot read {path} ({error.strerror}); mend the path")
     if empty:

@@ -49,6 +49,7 @@ class Advice:
 
 
 _RETRY: Final = "then `scim-relay changes retry N --reason ...`"
+_OR_DROP: Final = "; `changes drop` lets it go"
 
 _USER_409: Final = Advice(
     Condition.CONFLICT,
@@ -145,7 +146,7 @@ _NO_ANSWER: Final = Advice(
 _REFUSED: Final = Advice(
     Condition.REFUSED,
     "Terraform Enterprise refuses the request as it is",
-    f"read its words in `reason`, mend the cause, {_RETRY}; `changes drop` lets it go",
+    f"read its words in `reason`, mend the cause, {_RETRY}{_OR_DROP}",
 )
 FAULT: Final = Advice(
     Condition.FAULT,
@@ -157,10 +158,29 @@ _OF_GROUPS: Final[dict[int, Advice]] = {400: _GROUP_400, 404: _GROUP_404, 409: _
 _GATEWAYS: Final = frozenset({502, 503, 504})
 _SERVER_ERROR: Final = 500
 
+_MEANWHILE: Final = (
+    "others went through meanwhile, this one never did: look at the logs of Terraform Enterprise"
+    f" and of what stands before it at that time, {_RETRY}"
+)
+_FOR_GOOD: Final[dict[Condition, str]] = {
+    Condition.NOT_FOUND: f"`scim-relay reconcile` finds what is gone there, {_RETRY}",
+    Condition.UNREACHABLE: _MEANWHILE,
+    Condition.NO_ANSWER: _MEANWHILE,
+}
+"""Where the cure is that it goes on by itself: what is parked does not."""
 
-def next_step(one: Advice, change: object) -> str:
-    """The cure with the number of the change in it."""
-    return one.cure.replace(" retry N ", f" retry {change} ")
+
+def next_step(one: Advice, change: object = "N") -> str:
+    """The cure of what was refused for good, with the number of the change in it."""
+    cure = _FOR_GOOD.get(one.condition, one.cure)
+    return cure.replace(" retry N ", f" retry {change} ")
+
+
+def sent_again(one: Advice) -> str:
+    """The cure of what the identity provider was told live: nothing is kept that could be tried."""
+    again = "have the identity provider send it again: it was told, and nothing of it is kept here"
+    cure = next_step(one).removesuffix(_OR_DROP)
+    return cure.replace(_RETRY.removeprefix("then "), again)
 
 
 def advice(status: int | None, kind: str = "User") -> Advice:

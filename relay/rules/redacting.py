@@ -12,7 +12,7 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from relay.rules.conditions import HOLDS, advice
+from relay.rules.conditions import HOLDS, advice, next_step, sent_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ def _words(texts: Iterable[str]) -> frozenset[str]:
 _OURS_SAID: Final = [
     *(f"{one.cause} {one.cure}" for one in HOLDS.values()),
     *(
-        f"{one.cause} {one.cure}"
+        f"{one.cause} {one.cure} {next_step(one)} {sent_again(one)}"
         for kind in ("User", "Group")
         for status in (None, *range(300, 600))
         for one in [advice(status, kind)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from relay.rules import conditions
 from relay.rules.effects import EffectState
@@ -42,10 +42,6 @@ class Why(StrEnum):
     TEAM_PAUSED = "team paused"
     NO_TEAM = "no team"
     IN_STEP = "in step"
-
-
-AS_ASKED: Final = frozenset({Why.IN_STEP, Why.SUSPENDED, Why.DELETED})
-"""What is so because somebody wanted it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +82,11 @@ def explain(facts: Facts, holds: Sequence[Standing]) -> list[Finding]:
     if not any(one.why is not Why.SUSPENDED for one in found) and facts.state == "live":
         found.append(Finding(Why.IN_STEP, "Terraform Enterprise confirmed all that was written"))
     return found
+
+
+def waits_for(facts: Facts, holds: Sequence[Standing]) -> list[Finding]:
+    """What a pending change of a resource waits for: nothing that was refused or seen before."""
+    return list(_pending(facts, holds))
 
 
 def explain_pending(one: Pending, facts: Facts, holds: Sequence[Standing]) -> Finding:

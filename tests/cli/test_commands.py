@@ -86,6 +86,15 @@ def test_check_names_a_token_everyone_may_read(config, tmp_path):
     assert f"WARN  target.token_file: {tmp_path / 'token'} is open to everyone" in result.output
 
 
+@pytest.mark.parametrize("written", ["", "\n"])
+def test_check_names_a_token_file_without_a_token(config, tmp_path, written):
+    (tmp_path / "token").write_text(written)
+
+    result = CliRunner().invoke(scim_relay, ["check", "--offline", "--config", str(config)])
+
+    assert f"FAIL  target.token_file: {tmp_path / 'token'} is empty" in result.output
+
+
 @pytest.mark.parametrize(
     ("version", "level"),
     [("3.40.1", "WARN"), ("3.51.2", "WARN"), ("3.44.6", "OK"), ("3.51.3", "OK"), ("3.53.4", "OK")],

@@ -221,6 +221,32 @@ async def test_a_token_file_is_read_again_and_a_missing_one_changes_nothing(sim,
         assert (await relay.idp.get("/Users")).status == 401
 
 
+@pytest.mark.parametrize("written", ["", "\n"])
+async def test_a_token_file_that_is_being_written_does_not_end_the_token(sim, tmp_path, written):
+    path = tmp_path / "idp-token"
+    path.write_text(TOKEN)
+    own = {"name": "idp", "token_file": str(path)}
+    async with relay_for(sim, tmp_path, connections=(own,)) as relay:
+        path.write_text(written)
+        code, shown = await typed(tmp_path, "reload")
+        assert (code, f"connections.token_file: {path} is empty" in shown) == (1, True), shown
+        assert (await relay.idp.get("/Users")).status == 200
+
+
+async def test_one_token_is_not_two_connections(sim, tmp_path):
+    path = tmp_path / "other-token"
+    path.write_text(THIRD)
+    idp = {"name": "idp", "token_hash": hash_of(TOKEN), "scope": "own"}
+    other = {"name": "other", "token_file": str(path)}
+    async with relay_for(sim, tmp_path, connections=(idp, other)) as relay:
+        path.write_text(TOKEN)
+        code, shown = await typed(tmp_path, "reload")
+        assert (code, "idp and other have the same token" in shown) == (1, True), shown
+        await relay.idp.create_user("ada@example.com")
+        owned = await relay.store.desk.owned()
+    assert owned == {"idp": {"User": 1}}
+
+
 async def test_a_secret_in_the_environment_is_no_change(sim, tmp_path, monkeypatch):
     monkeypatch.setenv("SCIM_RELAY_TARGET__TOKEN", sim.token)
     path = write_config(sim, tmp_path)

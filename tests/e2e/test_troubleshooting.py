@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from support.idp import Idp, deactivate
+from support.idp import Idp, deactivate, user
 from support.relays import relay_for, typed, until
 
 from relay.simulator.faults import Fault, FaultKind, Match
@@ -210,3 +210,41 @@ async def test_a_gateways_error_sends_the_operator_to_check(unlimited, tmp_path)
         number = (await told(tmp_path, "changes", "list"))["change"]
         shown = await told(tmp_path, "changes", "show", str(number))
         said(shown, "hold", "`down`", "scim-relay check")
+
+
+async def test_what_an_operator_rejected_is_not_taken_for_a_pause_of_tfe(unlimited, tmp_path):
+    guard = {"protected_users": ["root@example.com"]}
+    async with relaying(unlimited, tmp_path, guard=guard) as relay:
+        await relay.idp.create_user("root@example.com")
+        await typed(tmp_path, "holds", "reject", "--all", "--reason", "not ours")
+        shown = await told(tmp_path, "changes", "show", "1")
+
+        assert shown["state"] == "dropped"
+        said(shown, "dropped", "an operator ended it", "send it again")
+
+
+async def test_what_was_refused_before_is_not_why_a_later_change_waits(unlimited, tmp_path):
+    async with relaying(unlimited, tmp_path) as relay:
+        ada = await relay.idp.create_user("ada@example.com")
+        await relay.settled()
+        refuse(unlimited, 400, "no", method="PATCH", body="e-1")
+        await relay.idp.patch(f"/Users/{ada}", {"op": "replace", "value": {"externalId": "e-1"}})
+        await parked(relay, tmp_path)
+        await typed(tmp_path, "pause", "--reason", "a look")
+        await relay.idp.patch(f"/Users/{ada}", deactivate())
+        shown = await told(tmp_path, "changes", "show", "3")
+
+        assert [one["why"] for one in shown["waits"]] == ["hold"]
+        said(shown, "hold", "scim-relay pause", "scim-relay resume")
+
+
+async def test_a_refusal_that_the_client_was_told_is_not_to_be_retried(unlimited, tmp_path):
+    async with relaying(unlimited, tmp_path, answer={"wait": "5s"}) as relay:
+        refuse(unlimited, 400, "emails is required", method="POST")
+        reply = await relay.idp.post("/Users", user("ada@example.com"))
+        assert reply.status == 400
+        shown = await told(tmp_path, "changes", "show", "1")
+
+        assert shown["state"] == "refused"
+        said(shown, "invalid request", "mapping", "have the identity provider send it again")
+        assert "changes retry" not in shown["cure"]

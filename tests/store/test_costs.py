@@ -6,6 +6,7 @@ from support.idp import add, remove, user
 
 from relay.rules import dialect
 from relay.rules.types import Kind
+from relay.store.operate import backlog
 from relay.store.operate.status import snapshot_in
 from relay.store.state.claims import Claim
 from relay.store.state.holds import HoldName
@@ -87,6 +88,21 @@ async def test_the_gauges_cost_the_same_beside_a_long_queue(lab_of):
             await lab.users(pending)
             async with cost_of(lab.store) as cost:
                 await lab.store.run(lambda tx: snapshot_in(tx.connection, 1000))
+            steps.append(cost.steps)
+
+    short, long = steps
+    assert long < 1.5 * short
+
+
+async def test_what_waits_costs_the_same_in_a_large_directory(lab_of):
+    steps = []
+    for there in (20, 2_000):
+        async with lab_of(f"directory-of-{there}") as lab:
+            await lab.users(there)
+            await lab.run()
+            await lab.user("late@example.com")
+            async with cost_of(lab.store) as cost:
+                await lab.store.run(lambda tx: tx.all(backlog.UNBOUND))
             steps.append(cost.steps)
 
     short, long = steps

@@ -55,6 +55,16 @@ def test_the_order_that_tries_again_names_the_change():
     assert "changes retry 4711 --reason" in conditions.next_step(advice(409), 4711)
 
 
+@pytest.mark.parametrize("kind", ["User", "Group"])
+@pytest.mark.parametrize("status", [None, 400, 404, 409, 413, 422, 500, 502, 503, 504])
+def test_nothing_that_was_refused_for_good_is_said_to_go_on_by_itself(status, kind):
+    cure = conditions.next_step(advice(status, kind), 4711)
+
+    assert "changes retry 4711 --reason" in cure
+    assert not cure.startswith("nothing")
+    assert "goes on when" not in cure
+
+
 def facts(**more):
     given = {"kind": "Group", "name": "Crew", "id": "r-1", "tfe_id": "t-1", "state": "live"}
     return Facts(**{**given, "suspended": False, "last": None, **more})
