@@ -202,6 +202,29 @@ async def test_a_group_that_was_given_away_does_not_become_a_part_of_another_s(t
             await okta.group("Crew", *users)
 
 
+async def test_what_is_nobody_s_does_not_become_a_part_of_an_own_group_by_its_name(tmp_path):
+    async with lab_in(tmp_path, part=2) as lab:
+        okta, admin = Connection(lab, "okta"), Connection(lab, "admin", own=False)
+        await lab.group("Crew (2)", await lab.user("before@example.com"))
+        await lab.run()
+        await lab.store.run(
+            lambda tx: tx.run("UPDATE resource SET origin = 'import', last_change = 0")
+        )
+        users = [await okta.user(f"user{number}@example.com") for number in range(3)]
+
+        with pytest.raises(Refused, match=r"Crew \(2\).*connections transfer") as told:
+            await okta.group("Crew", *users)
+        assert told.value.status == 413
+        crew = await okta.group("Crew", *users[:2])
+        with pytest.raises(Refused, match=r"Crew \(2\)"):
+            await okta.patch(Kind.GROUP, crew, add(users[2]))
+        assert lab.roster("Crew (2)") == {"before@example.com"}
+
+        await admin.patch(Kind.GROUP, crew, add(users[2]))
+        await lab.run()
+        assert lab.roster("Crew (2)") == {"user2@example.com"}
+
+
 async def test_the_same_post_again_is_a_repeat_of_its_own_connection_only(lab, okta, entra):
     ada = await okta.post(user("ada@example.com"), answered=False)
 

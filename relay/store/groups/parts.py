@@ -19,7 +19,7 @@ from relay.rules.types import Field, Fields, Kind, Verb, Write
 from relay.store.edits import incoming, writing
 from relay.store.groups import seating
 from relay.store.groups.seating import UNLIMITED, parts_of
-from relay.store.guarding import guard
+from relay.store.guarding import guard, owning
 from relay.store.state import checking, effects, lanes, rosters, rows
 
 if TYPE_CHECKING:
@@ -82,8 +82,17 @@ def _tell(tx: Transaction, before: ResourceRow, seated: Spread, size: int) -> No
         tx.outbox.counted.append(("near limit", f"{before.name}: {size} of {seated.most}"))
 
 
-def follow(tx: Transaction, group: int, found: Spread, connection: str) -> None:
+def follow(
+    tx: Transaction, group: int, found: Spread, connection: str, *, own: bool = False
+) -> None:
     """Bring the other parts in step: a change of its own for each that is concerned.
+
+    Args:
+        tx: the transaction.
+        group: of which they are parts.
+        found: who goes where.
+        connection: who is charged.
+        own: the connection may change only what is its own, so nobody's becomes no part.
 
     Raises:
         Refused: 413, another group has the name that a new part would need.
@@ -94,7 +103,7 @@ def follow(tx: Transaction, group: int, found: Spread, connection: str) -> None:
     for row, wanted in found.parts.items():
         bring(tx, row, wanted, connection, why(whole), replace(found, most=UNLIMITED))
     for users in found.fresh:
-        part = _open(tx, whole, users, connection, firm=found.firm)
+        part = _open(tx, whole, users, connection, firm=found.firm, own=own)
         tx.each(
             "UPDATE member SET part = ? WHERE group_id = ? AND user_id = ?",
             [(part, group, user) for user in users],
@@ -157,14 +166,25 @@ def why(group: ResourceRow) -> str:
 
 
 def _open(
-    tx: Transaction, group: ResourceRow, users: Sequence[int], connection: str, *, firm: bool
+    tx: Transaction,
+    group: ResourceRow,
+    users: Sequence[int],
+    connection: str,
+    *,
+    firm: bool,
+    own: bool,
 ) -> int:
-    """Make a further part with its first members; its row."""
+    """Make a further part with its first members; its row.
+
+    Raises:
+        Refused: 413, its name is another group's that may not become it.
+    """
     wanted = dict.fromkeys(users, True)
     number = _next_number(tx, group, firm=firm)
     name = part_name(group.name, number)
     holder = rows.live_by_name(tx, Kind.GROUP, name)
     if holder is not None:
+        _refuse_foreign(group, holder, own=own)
         return _adopt(tx, group, holder, number, wanted, connection)
     fields = Fields(name, None, None, None)
     row = incoming.insert_resource(tx, Kind.GROUP, connection, fields, {"displayName": name})
@@ -197,23 +217,30 @@ def _adopt(
     wanted: dict[int, bool],
     connection: str,
 ) -> int:
-    """Take over a group of that name which TFE had and no IdP ever wrote.
-
-    Raises:
-        Refused: 413, it is an IdP's, or another group's part.
-    """
-    if not _is_free(holder, group):
-        raise Refused(
-            413,
-            f"{group.name!r} has more members than Terraform Enterprise takes in a group, and the"
-            f" name of its next part, {holder.name!r}, is another group's (id {holder.public_id})",
-            "tooMany",
-        )
+    """Take over a group of that name which TFE had and no IdP ever wrote."""
     _belongs(tx, holder.id, group.id, number)
     tx.run("UPDATE resource SET origin = ? WHERE id = ?", (connection, holder.id))
     others = dict.fromkeys(rosters.desired(tx, holder.id), False)
     bring(tx, holder.id, others | wanted, connection, why(group))
     return holder.id
+
+
+def _refuse_foreign(group: ResourceRow, holder: ResourceRow, *, own: bool) -> None:
+    """Refuse a part whose name is a group's that is an IdP's, another's part, or not one's own.
+
+    Raises:
+        Refused: 413.
+    """
+    given = not own or holder.owner == group.owner
+    if given and _is_free(holder, group):
+        return
+    whose = f"another group's (id {holder.public_id})" if given else f"not its own; {owning.CURE}"
+    raise Refused(
+        413,
+        f"{group.name!r} has more members than Terraform Enterprise takes in a group, and the"
+        f" name of its next part, {holder.name!r}, is {whose}",
+        "tooMany",
+    )
 
 
 def _is_free(holder: ResourceRow, group: ResourceRow) -> bool:

@@ -97,7 +97,7 @@ def _update(
         parts.write(tx, resource, seated, change)
     nesting.mark(tx, resource.id, members.via)
     accepted = incoming.finish(tx, request, change, resource.id, rules, resource)
-    parts.follow(tx, resource.id, seated, request.connection)
+    parts.follow(tx, resource.id, seated, request.connection, own=request.own)
     if Field.NAME in write.written:
         part_upkeep.rename(tx, rows.by_row(tx, resource.id), request.connection, rules.profile)
     if members.users:

@@ -58,7 +58,7 @@ def create(tx: Transaction, request: Accepting, rules: AcceptRules) -> Accepted:
         parts.write(tx, rows.by_row(tx, row), seated, change)
         nesting.mark(tx, row, members.via)
     accepted = incoming.finish(tx, request, change, row, rules)
-    parts.follow(tx, row, seated, request.connection)
+    parts.follow(tx, row, seated, request.connection, own=request.own)
     if before is not None:
         reach = nesting.reach(tx, row, before.users | members.users)
         nesting.follow(tx, reach, request.connection, rules.profile.max_members)
