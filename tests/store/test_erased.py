@@ -5,6 +5,7 @@ import sys
 from contextlib import closing
 
 import pytest
+from support.audits import entries
 
 from relay.errors import Unavailable
 from relay.rules.types import Kind
@@ -39,6 +40,7 @@ async def gone(lab):
     ident = await lab.user(NAME)
     boss = {"manager": {"value": ident, "displayName": NAME}}
     staff = await lab.user("grace@example.com", **{ENTERPRISE: boss})
+    await lab.edit(ident, **{ENTERPRISE: boss})  # nobody's but their own manager
     await lab.run()
     await lab.delete(Kind.USER, ident)
     await lab.run()
@@ -60,6 +62,24 @@ async def test_what_was_written_since_they_were_looked_for_stays(lab):
 
     assert shadow["title"] == "Admiral"
     assert NAME not in str(shadow)
+
+
+async def test_a_name_that_somebody_here_has_now_is_theirs(lab):
+    old = await lab.user(NAME)
+    await lab.run()
+    await lab.delete(Kind.USER, old)
+    await lab.run()
+    new = await lab.user(NAME)
+    boss = {"manager": {"value": new, "displayName": NAME}}
+    staff = await lab.user("grace@example.com", **{ENTERPRISE: boss})
+    await lab.run()
+    person = await lab.store.audit.person(old)
+    done = await lab.store.audit.erase(person, "op (uid 0)", "ticket 4711")
+
+    assert (await lab.shadow(Kind.USER, staff))[ENTERPRISE] == boss
+    assert (done.mentions, await lab.store.audit.still(person)) == (0, {})
+    words = {one["detail"] for one in await entries(lab.store, "accepted")}
+    assert NAME in words
 
 
 def test_the_file_is_written_anew_in_bounded_memory(tmp_path):

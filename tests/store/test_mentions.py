@@ -15,6 +15,8 @@ FOUND = (
     '{"value":"ada@x.org"}',
     "/Users?filter=userName eq 'ada@x.org'",
     "ada@x.org: no",
+    "/Users?filter=userName%20eq%20%22ada%40x.org%22&count=2",
+    "/Users?filter=userName+eq+%22ADA%40X.org%22",
 )
 OTHERS = ("bada@x.org", "ada@x.organic", "ada@x.org-2", "x.ada@x.org", "ada@x.org.uk", "ada", "")
 
@@ -23,7 +25,7 @@ OTHERS = ("bada@x.org", "ada@x.organic", "ada@x.org-2", "x.ada@x.org", "ada@x.or
 def test_a_mention_is_found_and_taken_out(text):
     mention = Mention(["ada@x.org"])
     assert mention.search(text)
-    assert "ada@x.org" not in mention.without(text).lower()
+    assert "x.org" not in mention.without(text).lower()
 
 
 @pytest.mark.parametrize("text", OTHERS)

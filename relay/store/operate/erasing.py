@@ -46,6 +46,11 @@ _FOUND: Final = (
     " OR r.id IN (SELECT resource FROM alias WHERE id = ?1) OR r.email = ?1 COLLATE NOCASE)"
 )
 
+_HERE: Final = (
+    "SELECT 1 FROM resource WHERE kind = 'User' AND state <> 'gone' AND (name_key = ?2"
+    " OR external_id = ?1 OR email = ?1 COLLATE NOCASE) LIMIT 1"
+)
+
 _PENDING: Final = {
     "a change of theirs is pending or parked": "SELECT 1 FROM change WHERE resource = ?"
     " AND state IN ('pending', 'parked')",
@@ -71,14 +76,23 @@ def person(connection: Connection, named: str) -> Person | None:
     if not found:
         return None
     each = [row for (row,) in found]
-    names = {name for row in each for name in _names(connection, row) if name}
+    known = {name for row in each for name in _names(connection, row) if name}
+    names = {name for name in known if not _is_anothers(connection, name)}
     called = {name for row in each for name in _called(connection, row)}
     return Person(tuple(each), frozenset(names), frozenset(called), _pending(connection, each))
 
 
+def _is_anothers(connection: Connection, name: str) -> bool:
+    """Whether somebody who is here has this name now: what stands under it is about them."""
+    return connection.execute(_HERE, (name, name.casefold())).fetchone() is not None
+
+
 def _names(connection: Connection, row: int) -> Iterator[str]:
     """Everything by which somebody may be mentioned, former names included."""
-    columns = "public_id, target_id, name, c_name, sent_name, external_id, email, c_email, shadow"
+    columns = (
+        "public_id, target_id, name, c_name, sent_name, external_id, c_external_id, email, c_email,"
+        " shadow"
+    )
     *plain, shadow = connection.execute(
         f"SELECT {columns} FROM resource WHERE id = ?", (row,)
     ).fetchone()
@@ -128,13 +142,13 @@ def erase(tx: Transaction, whom: Person, mentioned: Mentions, actor: str, reason
         raise Refused(409, f"cannot erase them now: {why}")
     words = sum(_forget(tx, row) for row in whom.rows)
     words += sum(_forgotten(tx, "id = ?", number) for number in mentioned.words)
-    told = mentioning.take_out(tx, whom, mentioned)
     changes = attempts = 0
     for row in whom.rows:
         attempts += tx.run("DELETE FROM attempt WHERE resource = ?", (row,))
         changes += tx.run("DELETE FROM change WHERE resource = ?", (row,))
         for statement in _OWN:
             tx.run(statement, (row,))
+    told = mentioning.take_out(tx, whom, mentioned)
     tx.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, '1')", (OWED,))
     tx.audit("erased", actor, what={Kind.USER.value: list(whom.rows)}, reason=reason)
     return Erased(changes, attempts, words, told)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import orjson
 
@@ -65,18 +66,21 @@ class Person:
 
 
 class Mention:
-    """Finds any of some names in a text, as it is or as it stands in JSON.
+    """Finds any of some names in a text, as it is, as it stands in JSON, or in a path's filter.
 
     Most texts have none: plain look-ups tell so ten times as fast as the pattern does.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         each = {form for name in names if len(name) >= SHORTEST for form in _forms(name)}
-        any_of = "|".join(sorted(map(re.escape, each), key=len, reverse=True)) or r"(?!)"
-        self._plain = {word.lower() for word in each}
+        asked = {quote(form, safe="") for form in each}
+        self._plain = {word.lower() for word in each | asked}
         self.fragments = sorted({_plainest(word) for word in self._plain})
         """Of each word the part that SQLite's `lower` knows; it is in every mention."""
-        self._pattern = re.compile(rf"(?<![\w@.+-])(?:{any_of})(?![\w@+-]|\.\w)", re.IGNORECASE)
+        self._pattern = re.compile(
+            rf"(?<![\w@.+-])(?:{_any_of(each)})(?![\w@+-]|\.\w)|(?<=%22)(?:{_any_of(asked)})(?=%22)",
+            re.IGNORECASE,
+        )
 
     def search(self, text: str) -> bool:
         """Whether one of them is in it, as a whole word."""
@@ -88,6 +92,10 @@ class Mention:
     def without(self, text: str) -> str:
         """The text with `(erased)` in their place."""
         return str(self._pattern.sub(GONE, text))
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or r"(?!)"
 
 
 def _plainest(word: str) -> str:
@@ -141,9 +149,10 @@ def take_out(tx: Transaction, person: Person, mentioned: Mentions) -> int:
                 f"UPDATE {table} SET {column} = ? WHERE {here}", (pattern.without(text), row)
             )
     for row in mentioned.shadows:
-        shadow = orjson.loads(tx.value("SELECT shadow FROM resource WHERE id = ?", (row,)))
-        without = orjson.dumps(_without_manager(shadow, certain)).decode()
-        told += tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (without, row))
+        shadow = tx.value("SELECT shadow FROM resource WHERE id = ?", (row,))
+        if shadow is not None:
+            without = orjson.dumps(_without_manager(orjson.loads(shadow), certain)).decode()
+            told += tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (without, row))
     return told
 
 
