@@ -1,5 +1,6 @@
 """Erasing takes out what is there when it happens, in bounded memory, and never twice the file."""
 
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -114,3 +115,21 @@ async def test_while_somebody_reads_the_log_the_file_is_written_anew_once_only(l
     await lab.store.audit.finish()
     assert not await lab.store.run(lambda tx: erasing.is_owed(tx.connection))
     assert NAME.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("trouble", ["no room", "not writable"])
+async def test_what_the_disk_does_not_take_is_tried_again(lab, tmp_path, monkeypatch, trouble):
+    """An end of the audit log's upkeep would end the daemon, at each start anew."""
+    person, _ = await gone(lab)
+    mentioned = await found(lab, person)
+    await lab.store.run(lambda tx: erasing.erase(tx, person, mentioned, "op", "ticket 4711"))
+    [path] = tmp_path.glob("*.db")
+    if trouble == "no room":
+        usage = shutil.disk_usage(tmp_path)._replace(free=path.stat().st_size)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    else:
+        path.with_name(path.name + ".anew").mkdir()
+    with pytest.raises(Unavailable, match="cannot write"):
+        await lab.store.audit.finish()
+    assert await lab.store.run(lambda tx: erasing.is_owed(tx.connection))
+    await lab.user("late@example.com")

@@ -9,11 +9,14 @@ beside the database, where there is room for it, and taken over from there in on
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from relay.errors import Unavailable
 from relay.store.file.engine import open_plain
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 ENDING: Final = ".anew"
 """Of the file beside the database; a death may leave one, the next rewrite takes its place."""
+ROOM: Final = 2
+"""Times the size of the file: the new one, and the log that takes it over."""
 
 
 def write_anew(connection: Connection) -> None:
@@ -28,13 +33,27 @@ def write_anew(connection: Connection) -> None:
 
     Args:
         connection: the writer's, outside of any transaction.
+
+    Raises:
+        Unavailable: the disk has no room for it, or does not take it.
     """
     _, _, path = connection.execute("PRAGMA database_list").fetchone()
     beside = Path(path + ENDING)
     try:
-        os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        _begin(beside, ROOM * Path(path).stat().st_size)
+    except OSError as error:
+        raise Unavailable(f"cannot write {beside}: {error.strerror}", retry_after_s=60) from error
+    try:
         connection.execute("VACUUM INTO ?", (str(beside),))
         with closing(open_plain(beside)) as made:
             made.backup(connection)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _begin(beside: Path, room: int) -> None:
+    """An empty file, unless the disk would be full before it is written."""
+    beside.unlink(missing_ok=True)
+    if shutil.disk_usage(beside.parent).free < room:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

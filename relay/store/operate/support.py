@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,11 +40,18 @@ def troubles(connection: Connection) -> list[Json]:
 
 
 def seed(connection: Connection) -> bytes:
-    """What this database's pseudonyms are made with: the same for as long as it lives."""
+    """What this database's pseudonyms are made with: the same for as long as it lives.
+
+    Without it a random one: under a key that everybody knows, names could be tried.
+    """
     row = connection.execute(
         "SELECT value FROM meta WHERE key = ?", (identity.IDENTITY,)
     ).fetchone()
-    return b"" if row is None else str(row[0]).partition('"opened"')[0].encode()
+    return _no_seed() if row is None else str(row[0]).partition('"opened"')[0].encode()
+
+
+def _no_seed() -> bytes:
+    return secrets.token_bytes(16)
 
 
 def alone(path: Path, now: float) -> tuple[JsonObject, bytes]:
@@ -52,12 +60,12 @@ def alone(path: Path, now: float) -> tuple[JsonObject, bytes]:
     Where the file cannot be read its trouble is all there is.
     """
     if not path.exists():
-        return {"database": "there is none"}, b""
+        return {"database": "there is none"}, _no_seed()
     try:
         with closing(engine.open_reader(path)) as connection:
             return _read(connection, now), seed(connection)
     except (OSError, StoreRefused, DatabaseError) as error:
-        return {"database": f"cannot read it: {type(error).__name__}: {error}"}, b""
+        return {"database": f"cannot read it: {type(error).__name__}: {error}"}, _no_seed()
 
 
 def _read(connection: Connection, now: float) -> JsonObject:
