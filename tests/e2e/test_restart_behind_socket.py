@@ -1,6 +1,7 @@
 """A restart of the process behind a socket that its supervisor holds: nobody is refused."""
 
 import asyncio
+import gzip
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from support.idp import TOKEN
 from support.relays import RelayProcess, until, write_config
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
+FIRST_RELEASE = Path(__file__).parents[1] / "golden" / "0.1.db.gz"
 SCRIPTS = UNITS.parent / ".venv" / "bin"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 NO_REUSE = {"force_close": True}
@@ -72,6 +74,26 @@ async def test_no_connection_is_refused_while_the_relay_is_restarted_behind_its_
     assert [caller.trouble for caller in callers] == [[], [], [], []]
     ready = next(line for line in relay.lines if line.get("event") == "relay.ready")
     assert ready["address"] == f"127.0.0.1:{held.getsockname()[1]}"
+
+
+async def test_a_request_waits_in_the_socket_while_a_database_is_migrated(
+    unlimited, held, tmp_path
+):
+    (tmp_path / "relay.db").write_bytes(gzip.decompress(FIRST_RELEASE.read_bytes()))
+    config = write_config(unlimited, tmp_path)
+    asked = asyncio.create_task(one_request(held.getsockname()[1]))
+    relay = RelayProcess(config, inherited=held.fileno())
+    await relay.start()
+
+    assert await asked == 200
+    assert await relay.stop() == 0
+    assert [copy.name for copy in tmp_path.glob("relay.db.before-*")] != []
+
+
+async def one_request(port):
+    url = f"http://127.0.0.1:{port}/scim/v2/ServiceProviderConfig"
+    async with aiohttp.ClientSession(headers=HEADERS) as session, session.get(url) as reply:
+        return reply.status
 
 
 async def test_clear_text_on_an_inherited_public_socket_is_refused(unlimited, tmp_path):
