@@ -36,6 +36,7 @@ from relay.store import Store, StoreSettings
 from relay.store.edits.incoming import AcceptRules
 from relay.store.file.executor import MAX_BATCH, Writer
 from relay.store.file.reader import Reader
+from relay.store.operate.auditing import AuditLog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -158,11 +159,17 @@ class Unmeasured:
 
 
 def put_in_line(store: Store, clock: Any, ids: Any) -> None:
-    """Have a store that was not started run its operations in the loop, without threads."""
+    """Have a store that was not started run its operations in the loop, without threads.
+
+    While one waited for a thread the virtual clock would run, for as long as the thread takes.
+    """
     writer = InlineWriter(store._writer._connection, clock, ids, store._committed, Unmeasured())
     reader = InlineReader(store._reader._connection)
-    for part in (store, store.directory, store.desk):
-        part._writer, part._reader = writer, reader
+    operators = InlineReader(store._operators._connection)
+    store._writer, store._reader, store._operators = writer, reader, operators
+    store.directory._writer, store.directory._reader = writer, reader
+    store.desk._writer, store.desk._reader = writer, operators
+    store.audit = AuditLog(store.run, operators.submit, writer.submit_alone)
 
 
 class MemoryTarget:
