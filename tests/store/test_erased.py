@@ -7,8 +7,10 @@ from contextlib import closing
 
 import pytest
 from support.audits import entries
+from support.idp import patch_body
 
 from relay.errors import Unavailable
+from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.store.file.engine import open_plain
 from relay.store.operate import erasing, mentioning
@@ -133,3 +135,18 @@ async def test_what_the_disk_does_not_take_is_tried_again(lab, tmp_path, monkeyp
         await lab.store.audit.finish()
     assert await lab.store.run(lambda tx: erasing.is_owed(tx.connection))
     await lab.user("late@example.com")
+
+
+async def test_what_a_waiting_client_would_have_found_again_does_not_outlive_its_change(lab):
+    """It is a copy of all that was known of somebody, their manager too; nobody looks for it."""
+    staff = await lab.user("grace@example.com", **{ENTERPRISE: {"manager": {"value": NAME}}})
+    await lab.run()
+    write = dialect.parse_patch(
+        Kind.USER, patch_body({"op": "replace", "value": {"active": False}})
+    )
+    accepted = await lab.accept(write, staff, waits=True)
+    assert accepted.wait
+    await lab.store.desk.drop(accepted.change, "op (uid 0)", "ticket 4711")
+    kept = await lab.store.run(lambda tx: tx.all("SELECT 1 FROM change WHERE undo IS NOT NULL"))
+
+    assert kept == []

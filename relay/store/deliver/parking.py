@@ -175,7 +175,8 @@ def end_change(
     waits = tx.one("SELECT 1 FROM change WHERE id = ? AND answered_by IS NULL", (change,))
     moved = tx.all(
         "UPDATE change SET state = ?, settled_at = ?, status = ?, scim_type = ?, detail = ?,"
-        " answered_by = ifnull(answered_by, 'target') WHERE id = ? AND state = 'pending'"
+        " answered_by = ifnull(answered_by, 'target'), undo = NULL"
+        " WHERE id = ? AND state = 'pending'"
         f" {finishing.RETURNING}",
         (state.value, tx.now, refusal.status, refusal.scim_type, said, change),
     )
