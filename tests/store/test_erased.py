@@ -9,7 +9,7 @@ import pytest
 from support.audits import entries
 from support.idp import patch_body
 
-from relay.errors import Unavailable
+from relay.errors import Refused, Unavailable
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.store.file.engine import open_plain
@@ -150,3 +150,19 @@ async def test_what_a_waiting_client_would_have_found_again_does_not_outlive_its
     kept = await lab.store.run(lambda tx: tx.all("SELECT 1 FROM change WHERE undo IS NOT NULL"))
 
     assert kept == []
+
+
+async def test_an_address_that_several_had_names_nobody_and_a_user_name_comes_first(lab):
+    shared = [{"value": NAME, "type": "work", "primary": True}]
+    for name in (NAME, "grace@example.com", "hedy@example.com"):
+        ident = await lab.user(name, emails=shared)
+        await lab.run()
+        await lab.delete(Kind.USER, ident)
+        await lab.run()
+    first = await lab.store.audit.person(NAME)
+    assert (first.rows, first.pending) == ((1,), None)
+    await lab.store.audit.erase(first, "op (uid 0)", "ticket 4711")
+
+    with pytest.raises(Refused, match="several"):
+        await lab.store.audit.person(NAME)
+    assert (await lab.store.audit.person("grace@example.com")).rows == (2,)

@@ -41,9 +41,12 @@ class Erased:
     mentions: int
 
 
-_FOUND: Final = (
-    "SELECT r.id FROM resource r WHERE r.kind = 'User' AND (r.name_key = ?2"
-    " OR r.id IN (SELECT resource FROM alias WHERE id = ?1) OR r.email = ?1 COLLATE NOCASE)"
+_NAMED: Final = (
+    "SELECT r.id, r.name_key FROM resource r WHERE r.kind = 'User' AND (r.name_key = ?2"
+    " OR r.id IN (SELECT resource FROM alias WHERE id = ?1))"
+)
+_ADDRESSED: Final = (
+    "SELECT r.id, r.name_key FROM resource r WHERE r.kind = 'User' AND r.email = ?1 COLLATE NOCASE"
 )
 
 _HERE: Final = (
@@ -71,11 +74,19 @@ _OWN: Final = (
 
 
 def person(connection: Connection, named: str) -> Person | None:
-    """Whom an id, a `userName` or an address means; None if nobody."""
-    found = connection.execute(_FOUND, (named, named.casefold())).fetchall()
+    """Whom an id, a `userName` or, where it is neither, an address means; None if nobody.
+
+    Raises:
+        Refused: several have this address, and nothing brings back whom nobody meant.
+    """
+    found = connection.execute(_NAMED, (named, named.casefold())).fetchall()
+    if not found:
+        found = connection.execute(_ADDRESSED, (named,)).fetchall()
     if not found:
         return None
-    each = [row for (row,) in found]
+    if len({name for _, name in found}) > 1:
+        raise Refused(409, "cannot tell who is meant: several have this; give a userName or an id")
+    each = [row for row, _ in found]
     known = {name for row in each for name in _names(connection, row) if name}
     names = {name for name in known if not _is_anothers(connection, name)}
     called = {name for row in each for name in _called(connection, row)}
