@@ -12,7 +12,8 @@ from support.idp import patch_body
 from relay.errors import Refused, Unavailable
 from relay.rules import dialect
 from relay.rules.types import Kind
-from relay.store.file.engine import open_plain
+from relay.store.file.engine import open_plain, open_writer
+from relay.store.file.rewriting import write_anew
 from relay.store.operate import erasing, mentioning
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -166,3 +167,16 @@ async def test_an_address_that_several_had_names_nobody_and_a_user_name_comes_fi
     with pytest.raises(Refused, match="several"):
         await lab.store.audit.person(NAME)
     assert (await lab.store.audit.person("grace@example.com")).rows == (2,)
+
+
+def test_a_program_that_writes_the_database_is_not_waited_for(tmp_path):
+    """The writer would stand still for as long as somebody's shell holds a transaction open."""
+    path = tmp_path / "relay.db"
+    with closing(open_writer(path)) as connection, closing(open_plain(path)) as shell:
+        connection.execute("PRAGMA busy_timeout = 0")
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match="another program"):
+            write_anew(connection)
+        shell.execute("ROLLBACK")
+        write_anew(connection)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ENDING: Final = ".anew"
 """Of the file beside the database; a death may leave one, the next rewrite takes its place."""
+_PRIMARY: Final = 0xFF
+_WAITS: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 ROOM: Final = 2
 """Times the size of the file: the new one, and the log that takes it over."""
 
@@ -46,9 +49,15 @@ def write_anew(connection: Connection) -> None:
     try:
         connection.execute("VACUUM INTO ?", (str(beside),))
         with closing(open_plain(beside)) as made:
-            made.backup(connection)
+            made.backup(connection, progress=_refuse_to_wait)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
+    """Called after each step: `backup` itself would try again for as long as it takes."""
+    if status & _PRIMARY in _WAITS:
+        raise Unavailable("another program writes the database; end it", retry_after_s=60)
 
 
 def _begin(beside: Path, room: int) -> None:
