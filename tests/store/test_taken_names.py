@@ -1,11 +1,13 @@
 """Names that are freed by one change and taken by another never collide in TFE (S2, S3, S4)."""
 
 import pytest
-from support.lab import Sending
+from support.lab import Sending, lab_in
 
 from relay.errors import Refused
+from relay.rules.guard import GuardPolicy
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
+from relay.store.operate.releasing import Selection
 
 
 def refusals(sent: list[Sending]) -> list[int | None]:
@@ -102,3 +104,53 @@ async def test_a_name_that_tfe_did_not_free_parks_whoever_wants_it_and_nobody_el
     assert (await lab.shadow(Kind.GROUP, holder))["displayName"] == "one"
     assert await lab.shadow(Kind.GROUP, other) is None
     assert (await lab.counters())["parked"] == 2
+
+
+async def test_a_creation_whose_rename_is_held_waits_for_the_name_that_it_brings(tmp_path):
+    protected = GuardPolicy(3600.0, {}, protected_groups=("boss",))
+    async with lab_in(tmp_path, guard=protected) as lab:
+        first = await lab.group("one")
+        await lab.run()
+        slow = Fault(kind=FaultKind.STATUS, status=500)
+        lab.tfe.faults.add(slow, Match(method="PATCH", count=1))
+        await lab.rename(first, "aside")
+        second = await lab.group("one")
+        await lab.rename(second, "boss")
+        sent = await lab.run()
+
+        assert refusals(sent) == [500]
+        assert sorted(lab.names().values()) == ["aside", "one"]
+        assert (await lab.counters())["parked"] == 0
+
+
+async def test_a_ring_with_such_a_creation_in_it_is_broken_by_one_that_tfe_has(tmp_path):
+    protected = GuardPolicy(3600.0, {}, protected_groups=("boss",))
+    async with lab_in(tmp_path, guard=protected) as lab:
+        first, second = await lab.group("a"), await lab.group("x")
+        await lab.run()
+        await lab.rename(first, "aside")
+        third = await lab.group("a")
+        await lab.rename(third, "boss")
+        await lab.rename(second, "a")
+        await lab.rename(first, "x")
+        sent = await lab.run()
+        assert min(lab.names().values()) == "a"
+        await lab.store.desk.approve(Selection(), "op", "a test")
+        sent += await lab.run()
+
+        assert refusals(sent) == []
+        assert sorted(lab.names().values()) == ["a", "boss", "x"]
+
+
+async def test_two_such_creations_of_one_name_do_not_wait_for_each_other(tmp_path):
+    protected = GuardPolicy(3600.0, {}, protected_groups=("boss", "chief"))
+    async with lab_in(tmp_path, guard=protected) as lab:
+        for name in ("boss", "chief"):
+            await lab.rename(await lab.group("a"), name)
+        sent = await lab.run()
+        assert sorted(lab.names().values()) == ["a"]
+        await lab.store.desk.approve(Selection(), "op", "a test")
+        sent += await lab.run()
+
+        assert refusals(sent) == []
+        assert sorted(lab.names().values()) == ["boss", "chief"]

@@ -172,13 +172,17 @@ def renew(tx: Transaction, resource: ResourceRow) -> None:
 
 
 def _break_ring(tx: Transaction, resource: int) -> None:
-    """In a ring of names the oldest lane goes first, by way of a temporary name (S3)."""
+    """In a ring of names the oldest lane goes first, by way of a temporary name (S3).
+
+    One that TFE has, if there is one: a creation takes no detour, it would be refused.
+    """
     ring = names.cycle(tx, resource)
     if ring:
         marks = ",".join("?" * len(ring))
         tx.run(
             f"UPDATE lane SET state = 'ready' WHERE state = 'blocked' AND resource ="
-            f" (SELECT resource FROM lane WHERE resource IN ({marks}) ORDER BY first LIMIT 1)",
+            f" (SELECT l.resource FROM lane l JOIN resource r ON r.id = l.resource"
+            f" WHERE l.resource IN ({marks}) ORDER BY r.c_exists DESC, l.first LIMIT 1)",
             ring,
         )
         tx.outbox.work = True

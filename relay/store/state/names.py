@@ -21,12 +21,15 @@ def holder(tx: Transaction, resource: ResourceRow) -> int | None:
     """The resource whose confirmed or possible name in TFE is this one's desired name, or None.
 
     Possible is what an unsettled attempt may have brought, and what a creation is going to bring
-    whose rename the guard holds.
+    whose rename the guard holds: such a creation waits for that name, not for the desired one.
     """
     if not resource.wanted:
         return None
     # Only while delivering this resource would claim a name in TFE: its creation, or a rename.
-    claims = Key.NAME if resource.c_exists else Key.EXISTS
+    claims, name = Key.NAME, resource.name_key
+    if not resource.c_exists:
+        claims, held = Key.EXISTS, before_held(tx, resource.id)
+        name = name if held is None else held.casefold()
     found: int | None = tx.value(
         "SELECT h.id FROM effect e JOIN (SELECT id FROM resource WHERE kind = ?1 AND id <> ?2"
         " AND c_name_key = ?3 AND c_exists = 1 AND (name_key <> ?3 OR state <> 'live')"
@@ -36,7 +39,7 @@ def holder(tx: Transaction, resource: ResourceRow) -> int | None:
         " AND reserved_name_key = ?3 AND c_exists = 0 AND EXISTS"
         " (SELECT 1 FROM effect x WHERE x.resource = r.id AND x.key = -1 AND x.state = 'held')) h"
         " WHERE e.resource = ?2 AND e.key = ?4 AND e.state = 'open' LIMIT 1",
-        (resource.kind, resource.id, resource.name_key, int(claims)),
+        (resource.kind, resource.id, name, int(claims)),
     )
     return found
 
