@@ -130,7 +130,7 @@ _GROUP_SUBS: Final = (
         canonical=("direct", "indirect"),
     ),
 )
-# No sender reads them, and there may be thousands (docs/decisions/0012).
+# No sender reads them, and there may be thousands (docs/decisions/0014).
 _GROUPS: Final = replace(
     _complex(
         "groups",

@@ -1,4 +1,4 @@
-"""The groups of a user are returned on request (RFC 7643 section 4.1.2, decision 12)."""
+"""The groups of a user are returned on request (RFC 7643 section 4.1.2, decision 14)."""
 
 from support.idp import add
 from support.relays import relay_for
