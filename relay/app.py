@@ -20,8 +20,24 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay import __version__
-from relay.auditing import Auditing
 from relay.clock import SystemClock, system_rng
+from relay.daemon.auditing import Auditing
+from relay.daemon.gauging import tell_bounds
+from relay.daemon.opening import opened
+from relay.daemon.operating import operated
+from relay.daemon.reloading import Reloading
+from relay.daemon.reporting import Reporter
+from relay.daemon.retention import Retention
+from relay.daemon.supervision import Parts, delivering
+from relay.daemon.token_use import TokenUse
+from relay.daemon.upstream import DeliveryUpstream
+from relay.daemon.wiring import (
+    delivery_settings,
+    front_settings,
+    reconcile_settings,
+    site_watch,
+    target_client,
+)
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
 from relay.delivery.identity import Identity
@@ -30,34 +46,19 @@ from relay.delivery.keeper import Keeper
 from relay.delivery.rebuilder import Rebuilder, bound_to
 from relay.delivery.reconciler import Reconciler
 from relay.delivery.sender import Sender
-from relay.draining import Draining
 from relay.front.auth import TokenTable
 from relay.front.front import Front
 from relay.front.server import Listening, serve_front
-from relay.gauging import tell_bounds
-from relay.inbound import TokenUse
-from relay.opening import opened
-from relay.operating import Seen, operated
 from relay.ops import systemd
 from relay.ops.watchdog import keep_watch
+from relay.orders.draining import Draining
+from relay.orders.status import Seen
 from relay.pace import Pacer
-from relay.reloading import Reloading
-from relay.reporting import Reporter
-from relay.retention import Retention
 from relay.site.announcing import Announcer
 from relay.site.expiry import ConfiguredEnd
-from relay.supervision import Parts, delivering
 from relay.telemetry import events
 from relay.telemetry.log import configure
 from relay.telemetry.metrics import Metrics
-from relay.upstream import DeliveryUpstream
-from relay.wiring import (
-    delivery_settings,
-    front_settings,
-    reconcile_settings,
-    site_watch,
-    target_client,
-)
 
 if TYPE_CHECKING:
     import socket
@@ -151,8 +152,8 @@ async def running(
         await stack.enter_async_context(delivering(parts, failed, more))
         draining = await Draining.of(store)
         reloading = Reloading(config, settings, tokens, end, store, use.measure)
-        seen = Seen(site, end, draining, tokens, reloading)
-        metrics_port = await operated(settings, parts, seen, stack)
+        seen = Seen(site, end, draining, tokens)
+        metrics_port = await operated(settings, parts, seen, reloading, stack)
         upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
         front = Front(faced, store.directory, upstream, metrics.front, parts.clock, tokens)
         listening = await stack.enter_async_context(serve_front(front, inherited))
@@ -192,7 +193,7 @@ async def _parts(settings: Settings, store: Store, metrics: Metrics, client: Tar
         rng=rng,
         metrics=metrics.target,
     )
-    reporter = Reporter(settings, store, metrics, pacer, importer, keeper, clock)
+    reporter = Reporter(store, metrics, pacer, importer, clock)
     retention = Retention(store, settings.store.history.total_seconds(), metrics.store)
     return Parts(
         store=store,

@@ -119,7 +119,7 @@ def _pages(
     file: Path | None, config: Path | None, socket: str | None, wanted: dict[str, Any]
 ) -> Iterator[EntryPage]:
     """Pages of entries, one at a time in memory; an empty one when there are no more yet."""
-    from relay.auditors import entry_filter
+    from relay.orders.audit import entry_filter
 
     if file is not None:
         from relay.store.operate.audit_reading import pages_of

@@ -48,9 +48,9 @@ def support_bundle(file: Path, config: Path | None, as_json: bool, with_names: b
 
 def _collected(settings: Settings, now: float, *, with_names: bool) -> tuple[JsonObject, bool]:
     """The parts, and whether a relay answered."""
-    from relay.bundling import configuration, versions
     from relay.ops.client import ask
     from relay.ops.errors import DaemonUnreachable
+    from relay.orders.bundling import configuration, versions
     from relay.rules.redacting import Redactor
     from relay.store.operate import support
 

@@ -79,6 +79,14 @@ class Importer:
         return self._state.done
 
     @property
+    def progress(self) -> float:
+        """How much of TFE was read, from 0 to 1."""
+        at = self._state
+        if at.done:
+            return 1.0
+        return 0.0 if not at.total else min(1.0, (at.start - 1) / at.total)
+
+    @property
     def state(self) -> ImportState:
         """Where it stands."""
         return self._state

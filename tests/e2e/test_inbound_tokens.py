@@ -10,7 +10,7 @@ import pytest
 from support.idp import TOKEN, Idp
 from support.relays import hash_of, relay_for, typed, write_config
 
-from relay.inbound import NOTE
+from relay.daemon.token_use import NOTE
 from relay.simulator.behaviour import RateLimit, SimulatorSettings
 from relay.simulator.server import simulator
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from support.relays import settings_for, typed, until, write_config
 
+from relay.daemon.wiring import profile_of
 from relay.errors import SettingsError
 from relay.probe.runner import ASSUMPTIONS
 from relay.probe.session import PREFIX
 from relay.rules.contract import TFE
 from relay.simulator import Fault, FaultKind, Match
 from relay.simulator.orders import seed
-from relay.wiring import profile_of
 
 
 @pytest.fixture

@@ -253,6 +253,6 @@ async def test_a_secret_in_the_environment_is_no_change(sim, tmp_path, monkeypat
     lines = [line for line in path.read_text().splitlines() if not line.startswith("token_file")]
     path.write_text("\n".join(lines))
 
-    from relay.reloading import differing
+    from relay.daemon.reloading import differing
 
     assert list(differing(load(path), load(path))) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.explaining import told_of
+from relay.orders.explaining import told_of
 
 
 def attempt(verdict, status=None):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.gauging import SHARE, Gauging
+from relay.daemon.gauging import SHARE, Gauging
 from relay.store.operate.backlog import Backlog
 from relay.store.operate.status import Snapshot
 from relay.telemetry.metrics import Metrics

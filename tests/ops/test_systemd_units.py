@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.cli.exits import Exit
-from relay.supervision import DRAIN_S
+from relay.daemon.supervision import DRAIN_S
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 SERVICES = sorted(SYSTEMD.glob("*.service"))

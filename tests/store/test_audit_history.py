@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 from support.audits import entries, walked
 from support.lab import Unobserved
 
-from relay.auditing import TOLD_EVERY, Auditing
+from relay.daemon.auditing import TOLD_EVERY, Auditing
 from relay.store.file.audit_log import anchor
 from relay.store.operate.audit_pruning import ROWS
 

@@ -5,8 +5,8 @@ from support.costs import cost_of
 from support.idp import add, deactivate, remove, user
 from support.lab import Unobserved
 
+from relay.daemon.retention import Retention
 from relay.errors import Refused
-from relay.retention import Retention
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match

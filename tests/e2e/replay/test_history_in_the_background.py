@@ -5,7 +5,7 @@ import asyncio
 from support.idp import user
 from support.world import World, run_virtually
 
-from relay.retention import Retention
+from relay.daemon.retention import Retention
 from relay.rules import dialect
 from relay.rules.types import Kind, Verb, Write
 from relay.store.file.engine import OperationalError

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from relay.daemon.wiring import connections_of
 from relay.errors import SettingsError, Unavailable
 from relay.settings import load
 from relay.telemetry import events
-from relay.wiring import connections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import RelayError
-from relay.inbound import tokens_told
 from relay.ops.errors import NotFound
-from relay.orders import SHOWN, why_of
+from relay.orders.arguments import SHOWN, why_of
+from relay.orders.tokens import tokens_told
 from relay.rules.ownership import NOBODY
 from relay.rules.types import Kind
 from relay.store.operate.giving import Estate

@@ -1,4 +1,4 @@
-"""Identity providers' tokens as operators see them: label, last use, end; never token or hash.
+"""Keeps when each token of an identity provider was last used, and tells when the next one ends.
 
 Last use is noted in memory by the front and kept once a minute at most, so that no request costs a
 write; a crash forgets a minute of it. It is kept under a fingerprint of the hash, which tells
@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.errors import Unavailable
-from relay.settings.tokens import told
 from relay.store.compare.binding import note
 from relay.telemetry import events
 
 if TYPE_CHECKING:
     from relay.clock import Clock
     from relay.front.auth import LiveToken, TokenTable
-    from relay.rules.types import Json, JsonObject
     from relay.store import Store
     from relay.telemetry.front_metrics import FrontMetrics
 
@@ -31,7 +29,6 @@ log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 60.0
 NOTE: Final = "tokens last used"
-DAY_S: Final = 86_400.0
 
 
 class TokenUse:
@@ -90,29 +87,3 @@ class TokenUse:
 
 def _fingerprint(token: LiveToken) -> str:
     return hashlib.sha256(b"last use of " + token.digest).hexdigest()[:16]
-
-
-def tokens_told(tokens: TokenTable, now: float) -> list[JsonObject]:
-    """Every token: whose, its label or its place in the list, when it was last used and ends."""
-    rows: list[JsonObject] = []
-    for connection in tokens.connections:
-        mine = [one for one in tokens.tokens if one.connection is connection]
-        rows += [
-            {
-                "connection": connection.name,
-                "token": one.known.label or f"#{place}",
-                "last_used": _moment(one.last_used),
-                "ends": _moment(one.known.ends),
-                "days_left": _days(one.known.ends, now),
-            }
-            for place, one in enumerate(mine, start=1)
-        ]
-    return rows
-
-
-def _moment(at: float | None) -> Json:
-    return None if at is None else told(at)
-
-
-def _days(ends: float | None, now: float) -> Json:
-    return None if ends is None else round((ends - now) / DAY_S, 1)

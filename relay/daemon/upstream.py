@@ -10,7 +10,7 @@ from relay.store.state.holds import HoldName
 if TYPE_CHECKING:
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
-    from relay.draining import Draining
+    from relay.orders.draining import Draining
     from relay.rules.types import Kind
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.clock import RandomIds, SystemClock
+from relay.daemon.finishes import Finishes
+from relay.daemon.wiring import store_settings
 from relay.errors import Unavailable
-from relay.finishes import Finishes
 from relay.store import Store
 from relay.store.compare.reconciling import DriftKind
 from relay.store.file.engine import SQLITE_VERSION
 from relay.telemetry import events
-from relay.wiring import store_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
     from typing import Any
 
-    from relay.auditing import Auditing
     from relay.clock import Clock
+    from relay.daemon.auditing import Auditing
+    from relay.daemon.reporting import Reporter
+    from relay.daemon.retention import Retention
     from relay.delivery.dispatcher import Dispatcher
     from relay.delivery.importer import Importer
     from relay.delivery.keeper import Keeper
     from relay.delivery.rebuilder import Rebuilder
     from relay.delivery.reconciler import Reconciler
     from relay.pace import Pacer
-    from relay.reporting import Reporter
-    from relay.retention import Retention
     from relay.store import Store
     from relay.telemetry.metrics import Metrics
 

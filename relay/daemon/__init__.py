@@ -1,0 +1,1 @@
+"""A running relay, put together: parts from settings, loops, upkeep, and what may end it."""
