@@ -86,7 +86,15 @@ def heads_in(lines: Iterable[str]) -> Iterator[Head]:
             continue
         number, text = told.get("entry"), told.get("hash")
         if told.get("event") == HEAD_EVENT and isinstance(number, int) and isinstance(text, str):
-            yield Head(number, bytes.fromhex(text))
+            yield Head(number, _claimed(text))
+
+
+def _claimed(text: str) -> bytes:
+    """The hash that a log tells; one that was damaged there is met by no entry."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return text.encode()
 
 
 class Anchors:

@@ -202,6 +202,14 @@ def parse_public_url(value: object) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def parse_base_path(value: object) -> str:
+    """A path before `/Users`, without a slash at its end; empty for none."""
+    path = value.rstrip("/") if isinstance(value, str) else None
+    if path is None or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError('not a path of letters, digits and "._~-"; write for example "/scim/v2"')
+    return path
+
+
 def parse_mode(value: object) -> int:
     """`"0660"`: permissions of a file, in octal."""
     if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
@@ -254,6 +262,7 @@ OptionalAddress = Annotated[Address | None, BeforeValidator(parse_optional_addre
 OptionalPath = Annotated[Path | None, BeforeValidator(parse_optional_path)]
 BaseUrl = Annotated[str, BeforeValidator(parse_url)]
 OptionalUrl = Annotated[str, BeforeValidator(parse_optional_url)]
+BasePath = Annotated[str, BeforeValidator(parse_base_path)]
 PublicUrl = Annotated[str, BeforeValidator(parse_public_url)]
 FileMode = Annotated[int, BeforeValidator(parse_mode)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(parse_networks)]

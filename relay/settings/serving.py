@@ -11,6 +11,7 @@ from pydantic import model_validator
 from relay.rules.ownership import RESERVED
 from relay.settings.base import Section, contradiction, key
 from relay.settings.kinds import (
+    BasePath,
     Duration,
     FileMode,
     ListenAddress,
@@ -32,9 +33,7 @@ class Listen(Section):
     unix_mode: FileMode = key(
         "0660", "Permissions of the unix socket; a reverse proxy in its group may open it."
     )
-    base_path: str = key(
-        "/scim/v2", "Path before `/Users` and `/Groups`.", pattern=r"^(/[A-Za-z0-9._~-]+)*$"
-    )
+    base_path: BasePath = key("/scim/v2", "Path before `/Users` and `/Groups`; empty for none.")
     public_url: PublicUrl = key(
         "",
         "Scheme and host by which identity providers know the relay, for `meta.location`; "

@@ -70,7 +70,7 @@ async def test_clear_text_on_an_address_that_is_not_loopback_is_refused(unlimite
     assert "insecure" in shown
 
 
-@pytest.mark.parametrize("base_path", ["", "/tfe/provisioning"])
+@pytest.mark.parametrize("base_path", ["", "/", "/tfe/provisioning", "/scim/"])
 async def test_the_endpoints_are_under_the_base_path_and_nowhere_else(
     unlimited, tmp_path, base_path
 ):
@@ -80,7 +80,7 @@ async def test_the_endpoints_are_under_the_base_path_and_nowhere_else(
         await relay.settled()
         reply = await relay.idp.get(f"/Users/{ident}")
         at = f"http://127.0.0.1:{relay.parts.port}"
-        assert reply.body["meta"]["location"] == f"{at}{base_path}/Users/{ident}"
+        assert reply.body["meta"]["location"] == f"{at}{base_path.rstrip('/')}/Users/{ident}"
         async with Idp(f"{at}/scim/v2") as elsewhere:
             assert (await elsewhere.get("/Users")).status == 404
 

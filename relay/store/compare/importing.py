@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from relay.rules.shadow import TargetResource
 
 META_KEY: Final = "import"
+_ERASED: Final = "erased at"
+"""In `meta`: wall time of the last erasure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,14 @@ def take_page(
 
 
 def take(tx: Transaction, kind: Kind, found: TargetResource, began: float) -> bool:
-    """Take one resource of TFE into the directory; True when it was new here."""
+    """Take one resource of TFE into the directory; True when it was new here.
+
+    One that may be somebody's who was erased meanwhile is left to the next pass.
+    """
     known = rows.by_id(tx, kind, found.id) or rows.live_by_name(tx, kind, found.fields.name)
     if known is None:
-        _insert(tx, kind, found)
+        if not erased_since(tx, began):
+            _insert(tx, kind, found)
         return True
     if known.state not in (rows.LIVE, rows.DELETED) or touched(tx, known.id, began):
         return False
@@ -124,6 +130,17 @@ def take(tx: Transaction, kind: Kind, found: TargetResource, began: float) -> bo
         _learn_members(tx, known.id, found)
     adopting.confirm(tx, known.id, found)
     return new
+
+
+def note_erasure(tx: Transaction) -> None:
+    """Somebody is erased now: what was read of TFE before may still name them."""
+    tx.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_ERASED, str(tx.now)))
+
+
+def erased_since(tx: Transaction, began: float) -> bool:
+    """Whether who is not known here may have been erased since a page's request began."""
+    at = tx.value("SELECT value FROM meta WHERE key = ?", (_ERASED,))
+    return at is not None and float(at) >= began
 
 
 def touched(tx: Transaction, resource: int, began: float) -> bool:

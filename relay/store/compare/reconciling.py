@@ -65,8 +65,11 @@ def _strange(
 ) -> list[DriftKind]:
     """TFE has what nobody here bound: said, never deleted.
 
-    Unless it is under way: its creation, or its deletion, may be newer than the page.
+    Unless it is under way: its creation, or its deletion, may be newer than the page. So may be the
+    erasure of whom it was.
     """
+    if known is None and importing.erased_since(tx, began):
+        return []
     owner = rows.live_by_name(tx, kind, found.fields.name)
     for one in (known, owner):
         if one is not None and (one.target_id is None or importing.touched(tx, one.id, began)):

@@ -13,6 +13,7 @@ import orjson
 
 from relay.errors import Refused, Unavailable
 from relay.rules.types import Kind
+from relay.store.compare import importing, rebuilding
 from relay.store.file.rewriting import write_anew
 from relay.store.operate import mentioning
 from relay.store.operate.mentioning import Person
@@ -147,8 +148,11 @@ def erase(tx: Transaction, whom: Person, mentioned: Mentions, actor: str, reason
     """Take a person out of every table; the entry that says so does not name them.
 
     Raises:
-        Refused: something about them became pending since they were looked up.
+        Refused: something about them became pending since they were looked up, or a rebuild reads
+            all that TFE has.
     """
+    if (rebuild := rebuilding.read(tx.connection)) is not None and not rebuild.done:
+        raise Refused(409, "cannot erase them now: a rebuild is under way; try again after it")
     if why := _pending(tx.connection, list(whom.rows)):
         raise Refused(409, f"cannot erase them now: {why}")
     words = sum(_forget(tx, row) for row in whom.rows)
@@ -161,6 +165,7 @@ def erase(tx: Transaction, whom: Person, mentioned: Mentions, actor: str, reason
             tx.run(statement, (row,))
     told = mentioning.take_out(tx, whom, mentioned)
     tx.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, '1')", (OWED,))
+    importing.note_erasure(tx)
     tx.audit("erased", actor, what={Kind.USER.value: list(whom.rows)}, reason=reason)
     return Erased(changes, attempts, words, told)
 

@@ -121,6 +121,12 @@ def test_heads_are_found_in_a_log_among_everything_else():
     assert found == [Head(3, b"\x00\xff"), Head(4, b"\x0f\xff")]
 
 
+def test_a_head_in_the_log_whose_hash_is_none_is_not_met():
+    chain = heads(chained(3))
+    (damaged,) = heads_in(['{"event": "audit.head", "entry": 2, "hash": "no hash"}'])
+    assert held_against([damaged], chain).broken[0] == 2
+
+
 @pytest.mark.parametrize("logged", [1, 3])
 def test_only_one_head_is_held_at_a_time(logged):
     taken = []
