@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.lab import lab_in
 
 from relay.rules.backoff import ceiling_s, delay_s
 from relay.rules.retry_after import date_s, parse
+from relay.rules.verdict import Answered
 
 NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110 section 5.6.7
 
@@ -94,3 +96,15 @@ def test_jitter_is_full_and_never_past_the_ceiling(attempt, unit_random):
 def test_base_and_cap_are_the_callers():
     assert delay_s(4, 1.0, base_s=0.5, cap_s=3) == 3
     assert delay_s(3, 1.0, base_s=0.5, cap_s=3) == 2
+
+
+async def test_what_tfe_asked_for_is_not_shortened_on_disk_by_a_later_answer(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        await lab.users(2)
+        first, second = await lab.claim(), await lab.claim()
+        for claim, wait_s in ((first, "600"), (second, "1")):
+            answer = Answered(429, {"retry-after": wait_s}, None, lab.clock.wall())
+            await lab.finish(claim, answer)
+    async with lab_in(tmp_path, lab.tfe, lab.clock) as again:
+        [hold] = await again.store.holds()
+        assert hold.until == lab.clock.wall() + 600

@@ -2,11 +2,15 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
+from sqlite_utils import Database
 from support.relays import relay_for, typed
 
 from relay.errors import StoreRefused
+from relay.store.file import engine
+from relay.store.file.migrations import migrations
 
 FAST = {"rate": 100}
 
@@ -72,6 +76,14 @@ async def test_a_database_of_a_newer_release_is_refused(unlimited, tmp_path):
     with pytest.raises(StoreRefused, match="a newer relay wrote it \\(9999_later\\)"):
         async with relay_for(unlimited, tmp_path):
             raise AssertionError("it opened what it does not understand")
+
+
+def test_a_first_start_that_died_before_its_tables_were_made_is_no_other_programs(tmp_path):
+    path = tmp_path / "relay.db"
+    with closing(engine.open_plain(path)) as begun:
+        migrations.ensure_migrations_table(Database(begun))
+    with closing(engine.open_writer(path)) as made:
+        assert made.execute("SELECT count(*) FROM resource").fetchone() == (0,)
 
 
 def damaged(path):

@@ -4,6 +4,7 @@ import pytest
 from support.idp import deactivate
 from support.lab import lab_in
 
+from relay.errors import Unavailable
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 
@@ -54,3 +55,21 @@ async def test_after_a_restart_under_another_time_nothing_waits_longer_than_a_ba
     async with lab_in(tmp_path, tfe, clock) as lab:
         await lab.run(within_s=10)
         assert lab.user_in_tfe("ada@example.com").active is False
+
+
+async def test_a_jump_that_a_full_disk_kept_from_being_noted_is_noted_once_there_is_room(lab):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    await lab.group("Crew", ada)
+    most = await lab.store.run(lambda tx: tx.value("PRAGMA max_page_count"))
+    lab.clock.set_anew(-3600.0)
+    with pytest.raises(Unavailable, match="full"):
+        await lab.store.run(_fill)
+    await lab.store.run(lambda tx: tx.value(f"PRAGMA max_page_count = {most}"))
+    await lab.run(within_s=2)
+    assert lab.roster("Crew") == {"ada@example.com"}
+
+
+def _fill(tx):
+    tx.value(f"PRAGMA max_page_count = {tx.value('PRAGMA page_count')}")
+    tx.run("INSERT INTO ballast (filler) VALUES (zeroblob(10000000))")

@@ -5,6 +5,8 @@ import json
 from support.idp import add, deactivate
 from support.relays import RelayProcess, relay_for, typed, until, write_config
 
+from relay.store.file import engine
+
 FAST = {"rate": 100}
 AT_ONCE = {"wait": "0s"}
 
@@ -25,6 +27,30 @@ async def test_an_older_copy_starts_in_the_hold_restored(unlimited, tmp_path):
     async with relay_for(unlimited, tmp_path, target=FAST):
         pass
     database.write_bytes(old)
+    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+        [hold] = (await relay.store.snapshot()).holds
+        assert (hold.name, "an older copy" in hold.reason) == ("restored", True)
+
+
+def died_at_its_start(path):
+    """What a relay does of a start until the database is counted and remembered; then it dies."""
+    lock = engine.FileLock(path)
+    lock.acquire()
+    connection = engine.open_writer(path)
+    now, _ = engine.counted(connection, path, lock.remembered)
+    lock.remember(now)
+    connection.close()
+    lock.release()
+
+
+async def test_an_older_copy_is_held_though_the_first_start_on_it_died(unlimited, tmp_path):
+    await used(unlimited, tmp_path)
+    database = tmp_path / "relay.db"
+    old = database.read_bytes()
+    async with relay_for(unlimited, tmp_path, target=FAST):
+        pass
+    database.write_bytes(old)
+    died_at_its_start(database)
     async with relay_for(unlimited, tmp_path, target=FAST) as relay:
         [hold] = (await relay.store.snapshot()).holds
         assert (hold.name, "an older copy" in hold.reason) == ("restored", True)

@@ -208,13 +208,15 @@ class Writer:
 
     def _together(self, jobs: list[_Job]) -> None:
         began = self._clock.monotonic()
-        jobs = [*self._clock_step(), *jobs]
+        ahead_s = self._clock.wall() - began
+        jobs = [*self._clock_step(ahead_s), *jobs]
         outbox = Outbox()
         results: list[tuple[_Job, Any, BaseException | None]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [self._one(job, outbox) for job in jobs]
             self._connection.execute("COMMIT")
+            self._ahead_s = ahead_s
         except DatabaseError as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -228,11 +230,9 @@ class Writer:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._resolve, results, outbox)
 
-    def _clock_step(self) -> list[_Job]:
-        """What to do first if wall time was set anew since the last batch (L6)."""
-        ahead_s = self._clock.wall() - self._clock.monotonic()
+    def _clock_step(self, ahead_s: float) -> list[_Job]:
+        """What to do first if wall time was set anew since the last batch on disk (L6)."""
         seconds = ahead_s - self._ahead_s
-        self._ahead_s = ahead_s
         if abs(seconds) < clock_steps.STEP_S:
             return []
         log.warning(events.CLOCK_STEPPED, by_s=round(seconds, 1))

@@ -96,8 +96,11 @@ def recognise(connection: Connection, path: Path) -> None:
         StoreRefused: another program's, a newer relay's, or damaged.
     """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if not tables:
+    # The list of migrations comes first: a first start may have died right behind it.
+    (ours,) = connection.execute(
+        "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlite_migrations'"
+    ).fetchone()
+    if not ours:
         return
     if application != APPLICATION_ID:
         raise StoreRefused(
@@ -133,16 +136,24 @@ def opened(connection: Connection, known: Identity | None) -> tuple[Identity, st
     found = Identity(**json.loads(row[0])) if row else Identity(uuid.uuid4().hex, 0)
     now = Identity(found.database, found.opened + 1)
     note = connection.execute("SELECT value FROM meta WHERE key = ?", (RESTORED,)).fetchone()
-    connection.execute(
-        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-        (IDENTITY, json.dumps(asdict(now))),
-    )
-    if note:
-        return now, note[0]
+    why = note[0] if note else _strange(known, found)
+    # Noted first: once it is counted here and remembered, the next start would take it for ours,
+    # and this one may die before its hold is raised.
+    facts = ((RESTORED, why), (IDENTITY, json.dumps(asdict(now))))
+    for key, value in facts:
+        if value is not None:
+            connection.execute(
+                "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value)
+            )
+    return now, why
+
+
+def _strange(known: Identity | None, found: Identity) -> str | None:
+    """Why this is not the database that was here last; None if it is."""
     if known is None or known == found:
-        return now, None
+        return None
     if known.database != found.database:
-        return now, "another relay's database was put here"
+        return "another relay's database was put here"
     if found.opened < known.opened:
-        return now, f"an older copy was put here: opened {found.opened} times, not {known.opened}"
-    return now, None
+        return f"an older copy was put here: opened {found.opened} times, not {known.opened}"
+    return None

@@ -54,21 +54,23 @@ def guarded(connection: Connection) -> list[Hold]:
 
 
 def raise_hold(tx: Transaction, name: HoldName, reason: str, until: float | None = None) -> bool:
-    """Raise a hold, or prolong it; True when it did not stand before."""
-    since = tx.value("SELECT since FROM hold WHERE name = ?", (name.value,))
-    stood = since is not None
+    """Raise a hold, or prolong it, never shorten it; True when it did not stand before."""
+    stood = tx.one("SELECT since, until FROM hold WHERE name = ?", (name.value,))
+    since, known = stood or (tx.now, None)
+    if until is not None and known is not None:
+        until = max(until, known)  # answers to what was under way come in any order
     tx.run(
         "INSERT INTO hold (name, since, until, reason) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET until = excluded.until, reason = excluded.reason",
         (name.value, tx.now, until, reason),
     )
-    tx.outbox.holds.append((name, Hold(name, since if stood else tx.now, until, reason)))
+    tx.outbox.holds.append((name, Hold(name, since, until, reason)))
     if not stood:
         ordered = name is HoldName.OPERATOR and ": " in reason
         who, why = (reason, None) if ordered else ("relay", reason)
         tx.audit("hold raised", who, what={"hold": name.value}, detail=why)
         tx.outbox.counted.append(("holds", name.value))
-    return not stood
+    return stood is None
 
 
 def lift(tx: Transaction, name: HoldName, actor: str = "relay") -> bool:
