@@ -13,8 +13,9 @@ help: ## list the targets
 demo: $(STAMP) ## relay, stand-in for TFE and a scripted IdP, live, in one process
 	$(BIN)/scim-relay demo
 
+# Tests with sockets and processes wait for most of their time: two cores have work for four.
 test: $(STAMP) ## every test but the long ones
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 4 --dist worksteal
 
 compliance: $(STAMP) ## a running relay against the clients and test suites of others; installs them first
 	$(BIN)/pytest -q -m compliance -n 2
@@ -23,7 +24,7 @@ bench: $(STAMP) ## measurements; prints figures, asserts floors
 	$(BIN)/pytest -q -m bench -p no:randomly -s
 
 soak: $(STAMP) ## the longer proofs
-	$(BIN)/pytest -q -m soak --timeout 3600
+	$(BIN)/pytest -q -m soak --timeout 7200 -n 2
 
 check: lint types test ## all that .ci/run asks for
 

@@ -30,7 +30,7 @@ def histories_of(in_the_test_run, *strategies):
             settings(max_examples=examples, **COMMON)(given(*strategies)(test))()
 
         run.__doc__, run.__name__ = test.__doc__, test.__name__
-        soak = pytest.param(True, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])
+        soak = pytest.param(True, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])
         return pytest.mark.parametrize("most", [False, soak], ids=["some", "10000"])(run)
 
     return decorated
