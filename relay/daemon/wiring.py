@@ -194,6 +194,8 @@ def front_settings(settings: Settings) -> FrontSettings:
         header_deadline_s=listen.header_deadline.total_seconds(),
         body_deadline_s=listen.body_deadline.total_seconds(),
         max_connections=listen.max_connections,
+        wrong_tokens=listen.wrong_tokens,
+        max_depth=listen.max_depth,
         max_page=profile_of(settings).max_page,
         answer_wait_s=settings.answer.wait.total_seconds(),
     )

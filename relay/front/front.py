@@ -73,7 +73,7 @@ class Front:
         self.metrics = metrics
         self._clock = clock
         self.tokens = tokens or TokenTable(settings.connections)
-        self._failures = FailureLimiter(settings.failures_a_minute)
+        self._failures = FailureLimiter(settings.wrong_tokens)
         self._origins = Origins(
             settings.trusted_proxies, settings.allow, trusts_unix=settings.trusts_unix
         )

@@ -99,7 +99,7 @@ class FrontSettings:
         max_page: `count` is capped at this (contract: 200).
         answer_wait_s: longest wait for TFE's own answer.
         retry_after_s: what a 503 says when it has no better idea.
-        failures_a_minute: wrong tokens from one address before they are told 429.
+        wrong_tokens: from one address in a minute, before they are told 429.
         drain_s: seconds that requests under way are given at shutdown.
     """
 
@@ -125,7 +125,7 @@ class FrontSettings:
     max_page: int = TFE.max_page
     answer_wait_s: float = 2.0
     retry_after_s: int = 30
-    failures_a_minute: int = 20
+    wrong_tokens: int = 20
     drain_s: float = 10.0
 
     def check(self, address: Address) -> None:

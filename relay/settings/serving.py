@@ -80,6 +80,15 @@ class Listen(Section):
     max_connections: int = key(
         1000, "Open connections at once; more are closed at once.", ge=1, le=100_000
     )
+    wrong_tokens: int = key(
+        20,
+        "Wrong tokens from one address in a minute before it is told 429; a right one always"
+        " passes.",
+        ge=1,
+    )
+    max_depth: int = key(
+        32, "How deep a body's JSON may be nested; deeper is told 400.", ge=8, le=256
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

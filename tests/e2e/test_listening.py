@@ -114,3 +114,25 @@ async def test_discovery_says_what_the_relay_can_do(unlimited, tmp_path, address
     assert config["bulk"]["maxOperations"] == 100
     assert {one["name"] for one in types["Resources"]} == {"User", "Group"}
     assert await relay.stop() == 0
+
+
+def nested(levels):
+    """A user whose body is nested so deep; what no schema knows is passed over."""
+    inner = {}
+    for _ in range(levels - 2):
+        inner = {"deeper": inner}
+    return {"userName": "ada@example.com", "emails": [{"value": "ada@example.com"}], "x": inner}
+
+
+async def test_the_bounds_on_clients_are_those_of_the_configuration(unlimited, tmp_path):
+    listen = {"wrong_tokens": 2, "max_depth": 8}
+    async with relay_for(unlimited, tmp_path, target=FAST, listen=listen) as relay:
+        base = f"http://127.0.0.1:{relay.parts.port}/scim/v2"
+        async with Idp(base, token="guess") as guesser:
+            statuses = [(await guesser.get("/Users")).status for _ in range(3)]
+        refused = await relay.idp.post("/Users", nested(9))
+        taken = await relay.idp.post("/Users", nested(8))
+
+    assert statuses == [401, 401, 429]
+    assert (refused.status, "deeper than 8" in refused.body["detail"]) == (400, True)
+    assert taken.status == 201

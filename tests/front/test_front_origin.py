@@ -79,7 +79,7 @@ async def test_locations_are_under_the_name_a_trusted_proxy_says():
 
 
 async def test_one_that_guesses_behind_a_proxy_is_slowed_down_alone():
-    async with running(trusted_proxies=LOOPBACK, failures_a_minute=2) as site:
+    async with running(trusted_proxies=LOOPBACK, wrong_tokens=2) as site:
         statuses = []
         for one in ("198.51.100.1",) * 3 + ("198.51.100.2",):
             said = {"X-Forwarded-For": one}

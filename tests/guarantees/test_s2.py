@@ -108,7 +108,7 @@ async def test_a_bare_token_is_let_in(site: Site):
 
 
 async def test_guessing_is_told_to_slow_down_but_a_right_token_always_passes():
-    async with running(failures_a_minute=3) as site:
+    async with running(wrong_tokens=3) as site:
         statuses = [(await site.send("GET", "/Users", token="guess"))[0] for _ in range(5)]
         right, _ = await site.send("GET", "/Users")
 
