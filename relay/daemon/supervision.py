@@ -60,8 +60,12 @@ class Parts:
     clock: Clock
 
     def alive(self) -> bool:
-        """Whether the writer runs and delivery's loop went round lately (L10)."""
-        return self.store.alive and self.clock.monotonic() - self.dispatcher.beat <= STALLED_S
+        """Whether the writer runs and delivery's loop went round lately (L10).
+
+        Delivery waits for the writer while the file is written anew, as everybody does.
+        """
+        late = self.clock.monotonic() - self.dispatcher.beat > STALLED_S
+        return self.store.alive and (not late or self.store.closed)
 
 
 @asynccontextmanager
@@ -98,8 +102,18 @@ async def delivering(
         parts.dispatcher.stop()
         await asyncio.wait([sending], timeout=DRAIN_S)
         sending.cancel()
+    if not failed.is_set():
+        await _leave(parts.store)
     if raised is not None:
         raise raised
+
+
+async def _leave(store: Store) -> None:
+    """What the deadline cut off is no suspect of a death; a part that died may have been its."""
+    try:
+        await store.leave()
+    except Unavailable as error:
+        log.warning(events.STORE_TROUBLE, reason=error.detail)
 
 
 async def _supervised(

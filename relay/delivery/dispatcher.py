@@ -118,7 +118,7 @@ class Dispatcher:
                 self.beat = self._clock.monotonic()
                 if self._under_way >= self._settings.concurrency:
                     self._ended.clear()
-                    await self._ended.wait()
+                    await _wait(self._ended, LONGEST_SLEEP_S)
                     continue
                 ready = await self._next()
                 if ready is not None:
@@ -162,11 +162,7 @@ class Dispatcher:
         wait_s = LONGEST_SLEEP_S
         if next_due is not None:
             wait_s = min(max(next_due - self._clock.wall(), 0.001), LONGEST_SLEEP_S)
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._store.work.wait()
-        except TimeoutError:
-            return
+        await _wait(self._store.work, wait_s)
 
     async def _deliver(self, claim: Claim, slot: Slot, slot_at: float) -> None:
         try:
@@ -277,3 +273,12 @@ class Dispatcher:
             log.warning(events.RATE_CHANGED, rate=self._pacer.rate, reason="throttled")
         elif self._pacer.rate == self._pacer.configured:
             log.info(events.RATE_CHANGED, rate=self._pacer.rate, reason="recovered")
+
+
+async def _wait(event: asyncio.Event, most_s: float) -> None:
+    """Wait for an event, for so long at most: the loop goes round, and says that it does (L10)."""
+    try:
+        async with asyncio.timeout(most_s):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -140,6 +140,11 @@ class Store:
         """Whether the writer runs (liveness)."""
         return self._writer.alive
 
+    @property
+    def closed(self) -> bool:
+        """Whether everybody waits for something that runs alone, and has not hung (L10)."""
+        return self._writer.closed
+
     def pulse(self) -> asyncio.Future[None]:
         """Done once the writer did all that was queued before it; nothing is written (L10)."""
         return self._writer.pulse()
@@ -202,6 +207,14 @@ class Store:
         except Exception:
             log.exception(events.UNEXPECTED_ERROR, where="quarantine")
             await self._insist(lambda tx: quarantine.set_aside(tx, fault))
+
+    async def leave(self) -> None:
+        """At a stop: end what is still under way, in doubt and without blame (L1).
+
+        Raises:
+            Unavailable: the disk cannot be written now; the next start takes it for a death.
+        """
+        await self._writer.submit(recovering.leave)
 
     async def room(self) -> bool:
         """Whether there is room for more than delivery's own results (A7)."""

@@ -7,8 +7,9 @@ import signal
 import aiohttp
 import pytest
 from support.idp import Idp, deactivate, user
-from support.relays import RelayProcess, until, write_config
+from support.relays import RelayProcess, relay_for, until, write_config
 
+from relay.daemon import supervision
 from relay.simulator.behaviour import RateLimit, SimulatorSettings
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.simulator.server import simulator
@@ -135,3 +136,32 @@ async def test_a_second_signal_leaves_at_once_and_nothing_is_lost(sim, tmp_path)
     await until(lambda: len(sim.directory.users) == 3)
     assert sorted(one.fields.user_name for one in sim.directory.users) == creator.names
     assert await again.stop() == 0
+
+
+async def test_stops_that_did_not_wait_for_an_answer_are_no_deaths_of_its_change(
+    sim, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(supervision, "DRAIN_S", 0.1)
+    async with relay_for(sim, tmp_path, answer={"wait": "0s"}) as relay:
+        ada = await relay.idp.create_user("ada@example.com")
+        await relay.settled()
+    slow = Fault(kind=FaultKind.SLOW_BEFORE, delay_s=30.0)
+    rule = sim.faults.add(slow, Match(method="PATCH", count=None))
+    sim.log.clear()
+    for stop in range(1, 5):
+        async with relay_for(sim, tmp_path, answer={"wait": "0s"}) as relay:
+            if stop == 1:
+                edit = {"op": "replace", "value": {"externalId": "e-1"}}
+                await relay.idp.patch(f"/Users/{ada}", edit)
+            await until(lambda: _patches(sim) == stop)  # noqa: B023 - awaited here
+    sim.faults.remove(rule.ident)
+
+    async with relay_for(sim, tmp_path, answer={"wait": "0s"}) as relay:
+        await relay.settled()
+        assert (await relay.counters())["parked"] == 0
+    [found] = sim.directory.users.named("ada@example.com")
+    assert found.fields.external_id == "e-1"
+
+
+def _patches(sim):
+    return sum(entry.method == "PATCH" for entry in sim.log.entries())

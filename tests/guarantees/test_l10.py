@@ -11,8 +11,11 @@ from contextlib import asynccontextmanager
 import pytest
 from support.idp import Idp, user
 from support.lab import lab_in
-from support.relays import RelayProcess, until, write_config
+from support.history import Player
+from support.relays import RelayProcess, relay_for, until, write_config
+from support.world import World, run_virtually
 
+from relay.daemon import supervision
 from relay.errors import SettingsError
 from relay.ops import systemd
 from relay.ops.watchdog import keep_watch
@@ -149,6 +152,46 @@ async def test_a_delivery_that_stands_still_is_not_called_alive(supervisor):
 
     async with watching(supervisor.environ(0.1), lambda: False, pulse):
         assert await supervisor.next(0.5) is None
+
+
+def test_delivery_that_waits_for_slow_answers_in_every_place_goes_round(tmp_path):
+    async def silent(_request, _name, departing):
+        departing()
+        await asyncio.sleep(600)
+
+    async def main():
+        world = World(tmp_path / "relay.db", concurrency=1)
+        await world.start()
+        await Player(world).play([("create_user", "ann", True, "e1")])
+        world.target.send = silent
+        await world.pass_time(300)
+
+        idle_s = asyncio.get_running_loop().time() - world.dispatcher.beat
+        assert idle_s < supervision.STALLED_S
+        await world.stop()
+
+    run_virtually(main)
+
+
+async def test_delivery_that_waits_while_the_file_is_written_anew_is_alive(
+    unlimited, tmp_path, monkeypatch
+):
+    held, go_on = threading.Event(), threading.Event()
+
+    def long(_connection):
+        held.set()
+        go_on.wait()
+
+    monkeypatch.setattr(supervision, "STALLED_S", 0.05)
+    async with relay_for(unlimited, tmp_path) as relay:
+        parts = relay.parts.parts
+        writing = relay.store.audit._alone(long)
+        await until(held.is_set)
+        relay.store.work.set()  # delivery asks for a claim, and waits
+        await until(lambda: parts.clock.monotonic() - parts.dispatcher.beat > 0.1)
+        assert parts.alive()
+        go_on.set()
+        await writing
 
 
 async def test_a_writer_that_meets_a_bad_disk_is_alive(supervisor):

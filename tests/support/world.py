@@ -290,7 +290,7 @@ class World:
             rng=self._rng,
             metrics=unmeasured,
         )
-        self.keeper = keeper
+        self.keeper, self.dispatcher = keeper, dispatcher
         importer = Importer(
             store=self.store, sender=sender, keeper=keeper, health=Health(), clock=clock
         )

@@ -133,10 +133,15 @@ class Writer:
         self._jobs.put(_Job(operation, future, alone=True))
         return future
 
+    @property
+    def closed(self) -> bool:
+        """Whether something runs alone, and not for so long that it hangs."""
+        since = self._alone_since
+        return since is not None and self._clock.monotonic() - since <= ALONE_S
+
     def pulse(self) -> asyncio.Future[None]:
         """Done once everything before it is, or at once while something runs alone (L10)."""
-        since = self._alone_since
-        if since is None or self._clock.monotonic() - since > ALONE_S or self._loop is None:
+        if not self.closed or self._loop is None:
             return self.submit(lambda _tx: None)
         future: asyncio.Future[None] = self._loop.create_future()
         future.set_result(None)
