@@ -9,9 +9,9 @@ import threading
 from contextlib import asynccontextmanager
 
 import pytest
+from support.history import Player
 from support.idp import Idp, user
 from support.lab import lab_in
-from support.history import Player
 from support.relays import RelayProcess, relay_for, until, write_config
 from support.world import World, run_virtually
 

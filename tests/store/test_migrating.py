@@ -72,6 +72,24 @@ def test_a_copy_of_an_earlier_try_is_kept(old, tmp_path):
     assert first.read_bytes() == written
 
 
+def test_a_copy_of_an_earlier_upgrade_is_not_taken_for_one_of_this(old, tmp_path):
+    def opened(times):
+        with closing(open_plain(old)) as connection:
+            known = f'{{"database": "d", "opened": {times}}}'
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('identity', ?)", (known,))
+
+    opened(3)
+    first = secure(old)
+    written = first.read_bytes()
+    shutil.copy(first, old)  # somebody goes back, and the old release accepts for weeks
+    opened(4)
+    second = secure(old)
+
+    assert second.name == f"{first.name}.2"
+    assert first.read_bytes() == written
+    assert secure(old) == second
+
+
 async def test_a_database_of_this_release_and_a_new_one_are_not_copied(tmp_path):
     for _ in range(2):
         async with lab_in(tmp_path):

@@ -3,8 +3,8 @@
 There is no rescue by time: the lock says that nobody else lives. What was claimed may have been
 sent, so its keys stay unknown; a create is looked up. An attempt that was in flight at three
 deaths is the prime suspect of them and is parked (H4), a create only once TFE was asked and does
-not have it. Reads count too: a look-up that kills its asker is not asked for ever. A stop is no death:
-what it did not wait for is as unknown, and suspect of nothing.
+not have it. Reads count too: a look-up that kills its asker is not asked for ever. A stop is no
+death: what it did not wait for is as unknown, and suspect of nothing.
 """
 
 from __future__ import annotations

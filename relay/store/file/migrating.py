@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -12,6 +13,7 @@ from sqlite_utils import Database
 from relay.errors import StoreRefused
 from relay.store.file import backing_up, engine
 from relay.store.file.engine import DatabaseError
+from relay.store.file.identity import IDENTITY
 from relay.store.file.migrations import migrations
 from relay.telemetry import events
 
@@ -29,7 +31,8 @@ def secure(path: Path) -> Path | None:
     """Copy a database that is about to be migrated; where to, or None if it is not.
 
     The copy is a backup like any other: a relay that is started on it takes the hold `restored`.
-    One of an earlier try is kept as it is.
+    One of an earlier try is kept as it is; one of an earlier upgrade, after which somebody went
+    back, is kept beside the new one.
 
     Raises:
         StoreRefused: there is no room for it.
@@ -37,7 +40,7 @@ def secure(path: Path) -> Path | None:
     step = _next_step(path)
     if step is None:
         return None
-    copy = path.with_name(f"{path.name}.before-{step}")
+    copy = _place(path, f"{path.name}.before-{step}")
     if copy.exists():
         return copy
     size, free = path.stat().st_size, shutil.disk_usage(path.parent).free
@@ -49,6 +52,26 @@ def secure(path: Path) -> Path | None:
     backing_up.copy(path, copy, path.stat().st_mtime)
     log.info(events.STORE_COPIED, path=str(path), to=str(copy))
     return copy
+
+
+def _place(path: Path, name: str) -> Path:
+    """Where the copy goes, or is: one is this database's while no relay has opened it since."""
+    known = _opened(path)
+    for number in count(1):
+        copy = path.with_name(name if number == 1 else f"{name}.{number}")
+        if not copy.exists() or _opened(copy) == known:
+            return copy
+    raise AssertionError("numbers do not end")
+
+
+def _opened(path: Path) -> str | None:
+    """Which database it is, and how often it was opened; None if it does not say."""
+    try:
+        with closing(engine.open_reader(path)) as connection:
+            found = connection.execute("SELECT value FROM meta WHERE key = ?", (IDENTITY,))
+            return next((str(value) for (value,) in found), None)
+    except DatabaseError:
+        return None
 
 
 def _next_step(path: Path) -> str | None:
