@@ -20,32 +20,18 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay import __version__
-from relay.clock import SystemClock, system_rng
-from relay.daemon.auditing import Auditing
-from relay.daemon.gauging import tell_bounds
 from relay.daemon.opening import opened
 from relay.daemon.operating import operated
+from relay.daemon.parts import parts_of
 from relay.daemon.reloading import Reloading
-from relay.daemon.reporting import Reporter
-from relay.daemon.retention import Retention
-from relay.daemon.supervision import Parts, delivering
+from relay.daemon.supervision import delivering
 from relay.daemon.token_use import TokenUse
 from relay.daemon.upstream import DeliveryUpstream
 from relay.daemon.wiring import (
-    delivery_settings,
     front_settings,
-    reconcile_settings,
     site_watch,
     target_client,
 )
-from relay.delivery.dispatcher import Dispatcher
-from relay.delivery.health import Health
-from relay.delivery.identity import Identity
-from relay.delivery.importer import Importer
-from relay.delivery.keeper import Keeper
-from relay.delivery.rebuilder import Rebuilder, bound_to
-from relay.delivery.reconciler import Reconciler
-from relay.delivery.sender import Sender
 from relay.front.auth import TokenTable
 from relay.front.front import Front
 from relay.front.server import Listening, serve_front
@@ -53,7 +39,6 @@ from relay.ops import systemd
 from relay.ops.watchdog import keep_watch
 from relay.orders.draining import Draining
 from relay.orders.status import Seen
-from relay.pace import Pacer
 from relay.site.announcing import Announcer
 from relay.site.expiry import ConfiguredEnd
 from relay.telemetry import events
@@ -67,10 +52,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from relay.clock import Clock
+    from relay.daemon.parts import Parts
+    from relay.delivery.importer import Importer
+    from relay.delivery.keeper import Keeper
     from relay.settings import Settings
     from relay.site.watch import SiteWatch
     from relay.store import Store
-    from relay.target import TargetClient
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +124,7 @@ async def running(
         metrics = Metrics()
         store = await opened(settings, metrics, stack)
         client = await stack.enter_async_context(target_client(settings))
-        parts = await _parts(settings, store, metrics, client)
+        parts = await parts_of(settings, store, metrics, client)
         end = ConfiguredEnd(settings.target.token_expires)
         announcer = Announcer(metrics.site, end)
         watched = site_watch(settings, store, parts.keeper, announcer)
@@ -167,79 +154,6 @@ def _watching(
     if site is None:
         return {"token end": announcer.end.run(announcer, clock)}
     return {"site": site.run(), "links": site.linking.run()}
-
-
-async def _parts(settings: Settings, store: Store, metrics: Metrics, client: TargetClient) -> Parts:
-    clock, rng, health = SystemClock(), system_rng(), Health()
-    how = delivery_settings(settings)
-    pacer = Pacer(settings.target.rate)
-    sender = Sender(client, pacer, clock, metrics.target)
-    tell_bounds(settings, metrics, pacer.rate, sender)
-    identity = Identity(store, sender, clock)
-    keeper = Keeper(store, sender, identity, pacer, how, clock, rng)
-    await keeper.load()
-    await bound_to(settings.target.url, store, keeper)
-    importer = Importer(store=store, sender=sender, keeper=keeper, health=health, clock=clock)
-    await importer.load()
-    dispatcher = Dispatcher(
-        store=store,
-        sender=sender,
-        pacer=pacer,
-        keeper=keeper,
-        identity=identity,
-        health=health,
-        settings=how,
-        clock=clock,
-        rng=rng,
-        metrics=metrics.target,
-    )
-    reporter = Reporter(store, metrics, pacer, importer, clock)
-    retention = Retention(store, settings.store.history.total_seconds(), metrics.store)
-    return Parts(
-        store=store,
-        metrics=metrics,
-        pacer=pacer,
-        keeper=keeper,
-        importer=importer,
-        reconciler=_reconciler(settings, store, importer, keeper, identity),
-        rebuilder=_rebuilder(settings, store, importer, keeper),
-        dispatcher=dispatcher,
-        reporter=reporter,
-        retention=retention,
-        auditing=_auditing(settings, store, metrics),
-        clock=clock,
-    )
-
-
-def _auditing(settings: Settings, store: Store, metrics: Metrics) -> Auditing:
-    kept = settings.audit
-    history_s, words_s = kept.history.total_seconds(), kept.personal_history.total_seconds()
-    return Auditing(store, history_s, words_s, metrics.store)
-
-
-def _rebuilder(settings: Settings, store: Store, importer: Importer, keeper: Keeper) -> Rebuilder:
-    target = settings.target
-    return Rebuilder(
-        store,
-        importer,
-        keeper,
-        url=target.url,
-        rate=target.rate,
-        links=bool(settings.links),
-    )
-
-
-def _reconciler(
-    settings: Settings, store: Store, importer: Importer, keeper: Keeper, identity: Identity
-) -> Reconciler:
-    return Reconciler(
-        store=store,
-        importer=importer,
-        keeper=keeper,
-        identity=identity,
-        clock=SystemClock(),
-        settings=reconcile_settings(settings),
-    )
 
 
 def run(settings: Settings, config: Path | None = None) -> int:

@@ -25,8 +25,8 @@ from relay.site.ordering import LinkOrders
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from relay.daemon.parts import Parts
     from relay.daemon.reloading import Reloading
-    from relay.daemon.supervision import Parts
     from relay.ops.control import Route
     from relay.settings import Settings
 
