@@ -15,7 +15,7 @@ from support.lab import lab_in
 from support.relays import RelayProcess, relay_for, until, write_config
 from support.world import World, run_virtually
 
-from relay.daemon import supervision
+from relay.daemon import parts as daemon_parts
 from relay.errors import SettingsError
 from relay.ops import systemd
 from relay.ops.watchdog import keep_watch
@@ -167,7 +167,7 @@ def test_delivery_that_waits_for_slow_answers_in_every_place_goes_round(tmp_path
         await world.pass_time(300)
 
         idle_s = asyncio.get_running_loop().time() - world.dispatcher.beat
-        assert idle_s < supervision.STALLED_S
+        assert idle_s < daemon_parts.STALLED_S
         await world.stop()
 
     run_virtually(main)
@@ -182,7 +182,7 @@ async def test_delivery_that_waits_while_the_file_is_written_anew_is_alive(
         held.set()
         go_on.wait()
 
-    monkeypatch.setattr(supervision, "STALLED_S", 0.05)
+    monkeypatch.setattr(daemon_parts, "STALLED_S", 0.05)
     async with relay_for(unlimited, tmp_path) as relay:
         parts = relay.parts.parts
         writing = relay.store.audit._alone(long)
