@@ -50,8 +50,9 @@ def drain(
     while True:
         answer = ask_daemon(config, socket, "drain", question)
         assert isinstance(answer, dict)
-        if end or not answer["pending"] or time.monotonic() >= until:
+        if not (answer["draining"] and answer["pending"]) or time.monotonic() >= until:
             break
         time.sleep(_LOOK_S)
+        question = {"look": True}  # not ordered again: somebody else may have ended it since
     show_json(answer) if as_json else show_fields(answer)
     sys.exit(Exit.TROUBLE if answer["pending"] and not end else Exit.OK)

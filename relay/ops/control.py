@@ -9,6 +9,7 @@ kernel knows it, so that the audit log does not depend on what a client says of 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import socket
@@ -23,7 +24,6 @@ from relay.errors import RelayError, SettingsError
 from relay.ops.errors import NotFound
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     Route = Callable[[JsonObject, str], Awaitable[Json]]
 
 _MAX_REQUEST_BYTES: Final = 1_000_000
+_BODY_S: Final = 10.0
+"""A request's body comes within this: a client that stopped in the middle holds nobody up."""
+_KEEPALIVE_S: Final = 15.0
+"""Silent connections are closed: whoever leaves them open uses up no descriptors of the front's."""
+END_S: Final = 5.0
+"""At a stop orders under way are given this long, and once more after they were cancelled."""
 _SOCKET_MODE: Final = 0o660
 _DIRECTORY_MODE: Final = 0o750
 _UCRED: Final = "3i"  # struct ucred: pid, uid, gid
@@ -54,7 +60,12 @@ async def serve_control(path: Path, routes: Mapping[str, Route]) -> AsyncIterato
         SettingsError: the path is too long, in use by a living process, or not a socket.
     """
     _prepare(path)
-    runner = web.AppRunner(control_app(routes), access_log=None)
+    runner = web.AppRunner(
+        control_app(routes),
+        access_log=None,
+        keepalive_timeout=_KEEPALIVE_S,
+        shutdown_timeout=END_S,
+    )
     await runner.setup()
     try:
         listener = _bound(path)
@@ -68,7 +79,12 @@ async def serve_control(path: Path, routes: Mapping[str, Route]) -> AsyncIterato
 def _answering(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         try:
-            arguments = orjson.loads(await request.read() or b"{}")
+            async with asyncio.timeout(_BODY_S):
+                text = await request.read()
+        except TimeoutError:
+            return _json({"error": f"cannot read the request: it took over {_BODY_S:g} s"}, 408)
+        try:
+            arguments = orjson.loads(text or b"{}")
         except orjson.JSONDecodeError:
             return _json({"error": "cannot read the request: it is not JSON"}, 400)
         if not isinstance(arguments, dict):

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 METRICS_MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
+END_S: Final = 5.0
+"""At a stop answers under way are given this long, and once more after they were cancelled."""
+
+
 class ListenAddress(Protocol):
     """The part of `relay.settings.Address` that is needed here."""
 
@@ -74,7 +78,9 @@ async def serve_health(address: ListenAddress, probes: Probes) -> AsyncIterator[
     Raises:
         OSError: the address cannot be used.
     """
-    runner = web.AppRunner(health_app(probes), access_log=None, keepalive_timeout=15)
+    runner = web.AppRunner(
+        health_app(probes), access_log=None, keepalive_timeout=15, shutdown_timeout=END_S
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, address.host, address.port).start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from relay.ops.errors import NotFound
+from relay.orders.arguments import why_of
 from relay.store.operate import draining
 
 if TYPE_CHECKING:
@@ -38,16 +39,10 @@ class Draining:
 
         Raises:
             NotFound: there is nothing to end.
+            RelayError: no reason is given.
         """
-        reason = str(arguments.get("reason"))
-        if arguments.get("end"):
-            if self.reason is None:
-                raise NotFound("the relay is not draining: it takes writes")
-            await self._store.run(lambda tx: draining.end(tx, actor, reason))
-            self.reason = None
-        elif self.reason is None:
-            await self._store.run(lambda tx: draining.begin(tx, actor, reason))
-            self.reason = reason
+        if not arguments.get("look"):
+            await self._ordered(why_of(arguments), actor, end=bool(arguments.get("end")))
         now = await self._store.snapshot()
         return {
             "draining": self.reason,
@@ -55,3 +50,13 @@ class Draining:
             "held_effects": now.held,
             "holds": [hold.name.value for hold in now.holds],
         }
+
+    async def _ordered(self, reason: str, actor: str, *, end: bool) -> None:
+        if end:
+            if self.reason is None:
+                raise NotFound("the relay is not draining: it takes writes")
+            await self._store.run(lambda tx: draining.end(tx, actor, reason))
+            self.reason = None
+        elif self.reason is None:
+            await self._store.run(lambda tx: draining.begin(tx, actor, reason))
+            self.reason = reason

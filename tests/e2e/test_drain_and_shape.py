@@ -1,9 +1,13 @@
 """`scim-relay drain` and `scim-relay shape`, as they are typed."""
 
+import asyncio
 import json
 
+import pytest
 from support.idp import Idp, deactivate
-from support.relays import RelayProcess, relay_for, typed, until, write_config
+from support.relays import RelayProcess, asked, relay_for, typed, until, write_config
+
+from relay.errors import RelayError
 
 
 async def imported(relay):
@@ -53,6 +57,32 @@ async def test_what_cannot_be_delivered_is_told_and_the_door_stays_shut_after_a_
         reply = await idp.call("POST", "/Users", {"userName": "eve@x.org"})
         assert (reply.status, "moving house" in reply.body["detail"]) == (503, True)
     await again.stop()
+
+
+async def test_a_command_that_waits_for_a_drain_does_not_begin_another_when_it_was_ended(
+    unlimited, tmp_path
+):
+    async with relay_for(unlimited, tmp_path, answer={"wait": "0s"}) as relay:
+        await typed(tmp_path, "pause", *REASON)
+        await relay.idp.create_user("ada@x.org")
+        waiting = asyncio.ensure_future(typed(tmp_path, "drain", "--timeout", "20s", *REASON))
+
+        async def draining():
+            return (await relay.status())["draining"] is not None
+
+        await until(draining)
+        assert (await typed(tmp_path, "drain", "--end", *REASON))[0] == 0
+        code, shown = await waiting
+
+        assert (code, "pending: 1" in shown) == (1, True)
+        assert not await draining()
+
+
+async def test_an_order_to_drain_must_say_why(unlimited, tmp_path):
+    async with relay_for(unlimited, tmp_path) as relay:
+        with pytest.raises(RelayError, match="without a reason"):
+            await asked(tmp_path / "control.sock", "drain")
+        assert (await relay.status())["draining"] is None
 
 
 async def test_shape_tells_what_waits_for_what(unlimited, tmp_path):

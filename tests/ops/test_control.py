@@ -1,5 +1,6 @@
 """The control socket: who may open it may give orders, and nobody else."""
 
+import asyncio
 import os
 import pwd
 import socket
@@ -8,6 +9,7 @@ import stat
 import pytest
 
 from relay.errors import RelayError, SettingsError
+from relay.ops import control
 from relay.ops.client import ask
 from relay.ops.control import serve_control
 from relay.ops.errors import DaemonUnreachable, NotFound
@@ -84,3 +86,44 @@ async def test_a_file_or_a_path_too_long_is_refused(tmp_path):
             async with serve_control(path, ROUTES):
                 pass
     assert ordinary.read_text() == "keep me"
+
+
+async def test_a_client_that_stopped_in_the_middle_of_its_order_does_not_hold_up_the_end(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(control, "END_S", 0.1)
+    path = tmp_path / "control.sock"
+    loop = asyncio.get_running_loop()
+
+    async with serve_control(path, ROUTES):
+        _, half = await asyncio.open_unix_connection(path)
+        half.write(b"POST /status HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        await ask(path, "status", {})
+        began = loop.time()
+    took_s = loop.time() - began
+    half.close()
+
+    assert took_s < 5
+
+
+async def test_a_client_that_stops_in_the_middle_of_its_order_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(control, "_BODY_S", 0.1)
+    path = tmp_path / "control.sock"
+
+    async with serve_control(path, ROUTES):
+        answer, half = await asyncio.open_unix_connection(path)
+        half.write(b"POST /status HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        async with asyncio.timeout(5):
+            assert b" 408 " in await answer.readline()
+        half.close()
+
+
+async def test_a_connection_that_says_nothing_is_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(control, "_KEEPALIVE_S", 0.1)
+    path = tmp_path / "control.sock"
+
+    async with serve_control(path, ROUTES):
+        answer, silent = await asyncio.open_unix_connection(path)
+        async with asyncio.timeout(5):
+            assert await answer.read() == b""
+        silent.close()

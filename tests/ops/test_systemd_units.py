@@ -11,6 +11,7 @@ import pytest
 
 from relay.cli.exits import Exit
 from relay.daemon.supervision import DRAIN_S
+from relay.ops import control, health
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 SERVICES = sorted(SYSTEMD.glob("*.service"))
@@ -116,7 +117,8 @@ def test_a_start_that_no_restart_cures_is_not_repeated():
 def test_systemd_waits_longer_for_the_end_than_the_relay_drains():
     stop_s = int(options("scim-relay.service", "Service")["TimeoutStopSec"])
 
-    assert stop_s > DRAIN_S + 10 + 2  # delivery, then the front, then what it adds
+    operators_s = 2 * (control.END_S + health.END_S)  # aiohttp waits again after it cancelled
+    assert stop_s > DRAIN_S + operators_s + 10 + 2  # the front, and what it adds
 
 
 def test_both_services_run_as_one_user_on_one_directory():
