@@ -54,6 +54,16 @@ async def test_a_second_head_that_trickles_ends_the_connection_too():
         writer.close()
 
 
+async def test_a_body_that_trickles_ends_the_connection_too():
+    async with running(body_deadline_s=0.2) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        lines = b"Content-Type: application/json\r\nContent-Length: 1000\r\n" + LINES
+        writer.write(b"POST /scim/v2/Users HTTP/1.1\r\n" + lines + b"{")
+
+        assert (await closed(reader)).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
 async def test_an_idle_connection_is_kept_beyond_the_head_s_deadline_and_ends_with_keepalive():
     async with running(header_deadline_s=0.05, keepalive_s=0.3) as site:
         loop = asyncio.get_running_loop()

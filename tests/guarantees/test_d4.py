@@ -1,9 +1,10 @@
 """D4: one resource is strictly in order; a member waits for its user; others go on beside it."""
 
-from support.idp import add
+from support.idp import add, deactivate
 
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
+from relay.store.deliver.claiming import Idle
 
 
 async def test_the_writes_of_one_resource_arrive_in_the_order_of_acceptance(lab):
@@ -16,6 +17,23 @@ async def test_the_writes_of_one_resource_arrive_in_the_order_of_acceptance(lab)
 
     assert len(seen) == 5
     assert all(f"e-{number}" in body for number, body in enumerate(seen))
+
+
+async def test_nothing_of_a_resource_is_claimed_while_a_request_of_it_is_under_way(lab):
+    ada, bob = await lab.users(2)
+    await lab.run()
+    await lab.edit(ada, externalId="e-1")
+    first = await lab.claim()
+    await lab.edit(ada, externalId="e-2")
+    await lab.patch(Kind.USER, ada, deactivate())
+    await lab.edit(bob, externalId="b-1")
+
+    beside = await lab.claim()
+    assert beside.resource != first.resource
+    assert isinstance(await lab.claim(), Idle)
+
+    await lab.finish(first, await lab.send(first.request))
+    assert (await lab.claim()).resource == first.resource
 
 
 async def test_a_member_waits_for_its_user_and_the_group_does_not(lab):

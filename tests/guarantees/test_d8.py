@@ -43,6 +43,9 @@ def test_three_days_of_outage_cost_no_change_an_attempt_and_are_caught_up_at_the
         names = [one.fields.user_name for one in world.tfe.directory.users]
         doubtful = {one.resource.shadow["userName"] for one in made[: len(posts)]}
         assert [one for one in names if one not in doubtful] == sorted({*names} - doubtful)
+        start = created[0].monotonic_s
+        early = sum(start <= one.monotonic_s < start + 2 for one in world.tfe.log.entries())
+        assert early <= 6  # slow start: the full rate would be 20
         busy_s = created[-1].monotonic_s - created[USERS // 3].monotonic_s
         assert (USERS * 2 / 3 - 1) / busy_s > 9.0
         assert created[-1].monotonic_s - began < 15 + 60 + USERS / 9

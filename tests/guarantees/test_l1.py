@@ -108,6 +108,18 @@ async def test_sigterm_drains_and_leaves_with_zero(sim, tmp_path):
     assert await again.stop() == 0
 
 
+async def test_a_stop_waits_for_the_answer_to_what_is_under_way(sim, tmp_path):
+    sim.faults.add(Fault(kind=FaultKind.SLOW_AFTER, delay_s=1.0), Match(method="POST", count=1))
+    async with relay_for(sim, tmp_path, answer={"wait": "0s"}) as relay:
+        await relay.idp.create_user("ada@example.com")
+        await until(lambda: any(entry.method == "POST" for entry in sim.log.entries()))
+        assert (await relay.counters())["pending"] == 1
+    sim.log.clear()
+    async with relay_for(sim, tmp_path, answer={"wait": "0s"}) as relay:
+        assert (await relay.counters())["delivered"] == 1
+    assert not [entry for entry in sim.log.entries() if entry.path.startswith("/Users/")]
+
+
 async def test_a_bad_configuration_leaves_with_two_and_names_the_key(sim, tmp_path):
     config = write_config(sim, tmp_path, target={"rat": 9})
     relay = RelayProcess(config)

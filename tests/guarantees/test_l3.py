@@ -10,11 +10,14 @@ from instruments.cancel_at_await import CancelledAt
 from support.history import Player
 from support.idp import deactivate, user
 from support.relays import relay_for
-from support.world import World, run_virtually
+from support.world import Unmeasured, VirtualClock, World, run_virtually
 
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.keeper import Keeper
+from relay.delivery.sender import Sender
 from relay.front.front import Front
+from relay.pace import Pacer
+from relay.rules import reads
 
 STEPS = [
     ("create_user", "ann", True, "e1"),
@@ -135,3 +138,20 @@ async def is_single(idp, attempt, name):
     assert len(found) == (0 if attempt == "delete" else 1)
     if attempt == "patch":
         assert found[0]["active"] is False
+
+
+def test_questions_cancelled_before_they_left_keep_no_slot():
+    class Silent:
+        async def send(self, _request, _name, _departing, /):
+            await asyncio.sleep(3600)  # a handshake that never ends
+
+    async def main():
+        pacer = Pacer(10)
+        sender = Sender(Silent(), pacer, VirtualClock(), Unmeasured())
+        for _ in range(20):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(sender.ask(reads.probe(), "probe"), 5)
+        async with asyncio.timeout(5):
+            await pacer.acquire()
+
+    run_virtually(main)
