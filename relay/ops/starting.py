@@ -130,7 +130,7 @@ def _database(path: Path) -> Finding:
             descriptor = os.open(lock, os.O_RDONLY)
             known = identity.remembered(descriptor)
             os.close(descriptor)
-        identity.refuse_missing(path, known)
+        identity.refuse_unlikely(path, known)
         if not path.exists() or not path.stat().st_size:
             return Finding(Level.OK, "database", "none yet; the first start makes it")
         with closing(engine.open_reader(path)) as connection:

@@ -81,7 +81,7 @@ class Store:
         self._lock.acquire()
         try:
             known = self._lock.remembered
-            identity.refuse_missing(path, known)
+            identity.refuse_unlikely(path, known)
             migrating.secure(path)
             connection = engine.open_writer(path, synchronous=settings.synchronous, bounds=bounds)
             now, self._restored = engine.counted(connection, path, known)

@@ -74,3 +74,35 @@ async def test_what_cannot_be_retried_is_named_with_the_reason(sim, tmp_path):
         code, shown = await typed(tmp_path, "changes", "retry", "1", "--reason", "a try")
         assert code == 1
         assert "is delivered" in shown
+
+
+async def test_what_is_under_way_is_dropped_once_its_answer_is_overdue_and_tfe_is_put_right(
+    sim, tmp_path
+):
+    target = {"rate": 100, "timeout": "1s"}
+    async with relay_for(sim, tmp_path, target=target, answer={"wait": "0s"}) as relay:
+        ada = await relay.idp.create_user("ada@example.com")
+        await relay.settled()
+        rule = sim.faults.add(Fault(kind=FaultKind.SLOW_AFTER), Match(method="PATCH"))
+        await relay.idp.call("PATCH", f"/Users/{ada}", patch_body(deactivate()))
+        await until(lambda: rule.met == 1)
+        order = ("changes", "drop", "2", "--reason", "she stays")
+        code, shown = await typed(tmp_path, *order)
+        assert (code, "change 2 is being sent; ask again in a moment" in shown) == (1, True), shown
+        assert (await relay.counters())["pending"] == 1
+
+        assert (await typed(tmp_path, "pause", "--reason", "a look at it"))[0] == 0
+
+        async def given_up():
+            lanes = (await relay.status())["lanes"]
+            return "sending" not in lanes
+
+        await until(given_up)
+        [user] = sim.directory.users
+        assert user.fields.active is False  # TFE did it, and was not heard
+        assert (await typed(tmp_path, *order))[0] == 0
+        assert (await typed(tmp_path, "resume", "--reason", "seen"))[0] == 0
+        await until(lambda: next(iter(sim.directory.users)).fields.active)
+        counters = await relay.counters()
+        assert (counters["dropped"], counters["pending"], counters["accepted"]) == (1, 0, 2)
+        assert (await relay.idp.get(f"/Users/{ada}")).body["active"] is True

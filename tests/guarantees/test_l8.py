@@ -2,7 +2,7 @@
 
 import json
 
-from support.idp import add, deactivate
+from support.idp import Idp, add, deactivate
 from support.relays import RelayProcess, relay_for, typed, until, write_config
 
 from relay.store.file import engine
@@ -115,6 +115,36 @@ async def test_tfe_can_be_brought_back_to_the_backup(unlimited, tmp_path):
         [made] = unlimited.directory.groups
         await until(lambda: len(next(iter(unlimited.directory.groups)).fields.members) == 1)
         assert made.fields.display_name == "Crew"
+
+
+async def test_the_log_of_the_file_before_it_is_not_taken_for_the_backup_s(unlimited, tmp_path):
+    """SQLite would take it, and write it into the backup for good."""
+    relay, copy = RelayProcess(write_config(unlimited, tmp_path, target=FAST)), tmp_path / "copy.db"
+    await relay.start()
+    await relay.imported()
+    assert (await typed(tmp_path, "backup", str(copy)))[0] == 0
+    async with Idp(relay.base) as idp:
+        people = [await idp.create_user(f"user{number}@x.org") for number in range(20)]
+    await relay.kill()
+    database, log = tmp_path / "relay.db", tmp_path / "relay.db-wal"
+    whole, left = copy.read_bytes(), log.read_bytes()
+    copy.replace(database)
+
+    orders = (("serve",), ("salvage", str(database), "--into", str(tmp_path / "saved.db")))
+    for folder, words, code in ((tmp_path, orders[0], 4), (None, orders[1], 4)):
+        refused, shown = await typed(folder, *words)
+        assert (refused, "relay.db-wal beside it is not its own" in shown) == (code, True), shown
+    for folder, words in ((tmp_path, ("check",)), (None, ("verify", str(database)))):
+        refused, shown = await typed(folder, *words)
+        assert (refused, "relay.db-wal beside it is not its own" in shown) == (1, True), shown
+    assert (database.read_bytes(), log.read_bytes()) == (whole, left)
+
+    log.unlink()
+    async with relay_for(unlimited, tmp_path, target=FAST) as again:
+        assert {hold.name for hold in (await again.store.snapshot()).holds} == {"restored"}
+        words = ("resume", "--hold", "restored", "--keep", "target", "--reason", "compared")
+        assert (await typed(tmp_path, *words))[0] == 0
+        assert (await again.idp.get("/Users")).body["totalResults"] == len(people)
 
 
 async def test_a_backup_is_written_whole_while_the_relay_takes_writes(unlimited, tmp_path):

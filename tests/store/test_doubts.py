@@ -321,6 +321,7 @@ async def test_an_edit_that_is_always_a_500_while_others_succeed_is_parked_and_r
     assert await lab.state(changed.change) == "parked"
     assert "externalId" not in await lab.shadow(Kind.USER, ada)
     assert (await lab.counters())["pending"] == 0
+    assert lines(await lab.run(within_s=600)) == ["GET /Users"]  # when nothing is late any more
     assert await lab.run(within_s=600) == []
 
 

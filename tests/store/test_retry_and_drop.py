@@ -307,6 +307,39 @@ async def test_a_deletion_in_doubt_that_is_dropped_is_verified(lab):
     assert (await lab.shadow(Kind.USER, ada))["userName"] == "ada@example.com"
 
 
+IN_DOUBT = {
+    "suspended": lambda lab, ada, _bob, _crew: lab.patch(Kind.USER, ada, deactivate()),
+    "renamed": lambda lab, ada, _bob, _crew: lab.edit(ada, userName="ann@example.com"),
+    "left": lambda lab, ada, _bob, crew: lab.patch(Kind.GROUP, crew, remove(ada)),
+    "joined": lambda lab, _ada, bob, crew: lab.patch(Kind.GROUP, crew, add(bob)),
+    "deleted": lambda lab, ada, _bob, _crew: lab.delete(Kind.USER, ada),
+}
+
+
+@pytest.mark.parametrize("late", [True, False])
+@pytest.mark.parametrize("what", IN_DOUBT)
+async def test_tfe_ends_as_it_was_when_what_it_may_have_done_is_dropped(lab, what, late):
+    """Late: TFE does it only after the read that the drop has it asked (K2)."""
+    ada, bob = await lab.user("ada@example.com"), await lab.user("bob@example.com")
+    crew = await lab.group("Crew", ada)
+    await lab.run()
+    kind = FaultKind.SLOW_BEFORE if late else FaultKind.RESET_AFTER
+    lab.tfe.faults.add(Fault(kind=kind), Match(method="DELETE" if what == "deleted" else "PATCH"))
+    written = await IN_DOUBT[what](lab, ada, bob, crew)
+    await lab.run(within_s=0.3) if what == "joined" else await lab.step()
+    await lab.store.desk.drop(written.change, *WHY)
+    await lab.run(within_s=3)
+    await lab.late_requests_end()
+    await lab.run(within_s=400)
+
+    assert lab.user_in_tfe("ada@example.com").active is True
+    assert lab.roster("Crew") == {"ada@example.com"}
+    assert await lab.members(crew) == {ada}
+    assert (await lab.shadow(Kind.USER, ada))["active"] is True
+    counters = await lab.counters()
+    assert (counters["dropped"], counters["pending"]) == (1, 0)
+
+
 async def test_an_id_stays_valid_when_its_revival_is_refused_live(lab):
     refuse(lab, method="POST", body="ada@example.com")
     ada = await lab.user("ada@example.com")

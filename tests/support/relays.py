@@ -239,6 +239,18 @@ class RelayProcess:
         """What `scim-relay status --json` shows."""
         return await asked(load(self.config).control_socket, "status")
 
+    async def imported(self) -> None:
+        """Wait until the directory holds all that TFE holds."""
+        await until(lambda: any(one.get("event") == "import.completed" for one in self.lines))
+
+    async def settled(self) -> None:
+        """Wait until nothing is pending."""
+
+        async def nothing() -> bool:
+            return (await self.status())["changes"]["pending"] == 0
+
+        await until(nothing)
+
     async def kill(self) -> None:
         """kill -9."""
         self.process.kill()

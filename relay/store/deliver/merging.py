@@ -7,7 +7,7 @@ every id either of them ever had stays valid.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from relay.rules.effects import Key
 from relay.rules.types import Kind
@@ -17,15 +17,12 @@ from relay.store.deliver.parking import Refusal
 from relay.store.file.transaction import from_json
 from relay.store.groups import nesting, reseating
 from relay.store.guarding import ledger
-from relay.store.state import effects, joining, lanes, rows
+from relay.store.state import checking, effects, joining, lanes, rows
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
     from relay.store.state.rows import ResourceRow
-
-VERIFY_AFTER_S: Final = 60.0
-"""TFE may execute a request this long after it was given up (`target.timeout`'s default)."""
 
 
 def keep(tx: Transaction, deleted: ResourceRow) -> None:
@@ -53,10 +50,7 @@ def _keep(tx: Transaction, deleted: ResourceRow) -> int:
         _merge(tx, deleted, successor)
     row = deleted.id if successor is None or successor.c_exists else successor.id
     if in_doubt:
-        tx.run(
-            "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",
-            (row, tx.now + VERIFY_AFTER_S),
-        )
+        checking.mark_late(tx, row)
     return row
 
 
@@ -107,10 +101,7 @@ def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) ->
     connection = adopting.connection_of(tx, deleted.last_change)
     _keep_parts(tx, deleted.id, deleted.id, connection)
     nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
-    tx.run(
-        "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",
-        (deleted.id, tx.now + VERIFY_AFTER_S),
-    )
+    checking.mark_late(tx, deleted.id)
 
 
 def _keep_beside(tx: Transaction, deleted: ResourceRow, renamed: ResourceRow) -> None:

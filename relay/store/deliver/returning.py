@@ -12,7 +12,7 @@ from relay.rules.effects import (
 from relay.rules.types import Field, Kind
 from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.groups import nesting, part_upkeep, reseating
-from relay.store.state import effects, rosters, rows
+from relay.store.state import checking, effects, rosters, rows
 from relay.store.state.claims import UNKNOWN
 
 if TYPE_CHECKING:
@@ -55,12 +55,16 @@ def return_to(
 
 
 def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
-    """A refusal that may have had its effect (a 500) is settled by a read, not by more writes."""
+    """What may have had its effect (a 500, a drop in doubt) is settled by a read, not by writes.
+
+    TFE may execute it after that read: it is read once more when it cannot any longer (K2).
+    """
     unknown = effect.unknown or (
         effect.key > 0 and rosters.state(tx, resource.id, effect.key)[1] == UNKNOWN
     )
     if unknown and resource.target_id is not None:
         tx.run("UPDATE lane SET ask = 'id', doubt = 'ambiguous' WHERE resource = ?", (resource.id,))
+        checking.mark_late(tx, resource.id)
 
 
 def _connection(tx: Transaction, effect: Effect) -> str:

@@ -85,6 +85,7 @@ def _unchained(connection: Connection) -> list[str]:
 def verify(path: Path) -> Verified:
     """Read every page of a database that no relay has open; check conservation and the chain."""
     try:
+        identity.refuse_anothers_log(path)
         with closing(engine.open_reader(path)) as connection:
             identity.recognise(connection, path)
             found = connection.execute("PRAGMA integrity_check(20)").fetchall()

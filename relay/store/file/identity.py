@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 IDENTITY: Final = "identity"
 RESTORED: Final = "restored"
 """A note in a backup: whoever opens it starts in the hold of that name."""
+FORMAT_AT: Final = 18
+WITHOUT_LOG: Final = b"\x01\x01"
+"""Of a file that is written without a write-ahead log (sqlite.org/fileformat.html, 1.3)."""
 CHECKED_BYTES: Final = 512 * 1024 * 1024
 """Larger files are not checked page by page at start, which is to take 5 s at most."""
 
@@ -69,6 +72,16 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def refuse_unlikely(path: Path, known: Identity | None) -> None:
+    """Refuse what can be told from the files alone, before SQLite touches them.
+
+    Raises:
+        StoreRefused: the database is missing or emptied, or lies beside another one's log.
+    """
+    refuse_missing(path, known)
+    refuse_anothers_log(path)
+
+
 def refuse_missing(path: Path, known: Identity | None) -> None:
     """Refuse to begin anew where there was a database.
 
@@ -87,6 +100,30 @@ def refuse_missing(path: Path, known: Identity | None) -> None:
         f"cannot open {path}: it {what}, and it held a queue before (opened {known.opened} times);"
         f" put a backup there, or delete {lock.name} to begin anew and lose what was queued"
     )
+
+
+def refuse_anothers_log(path: Path) -> None:
+    """Refuse a backup beside the write-ahead log of the database that was there before it.
+
+    SQLite would take the log for the backup's own, and write it into the file for good. A running
+    relay's file says that it has a log before it gets one; a backup, a copy made before a migration
+    and what `salvage` saved say that they have none.
+
+    Raises:
+        StoreRefused: there is such a log.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        with path.open("rb") as file:
+            header = file.read(FORMAT_AT + 2)
+        size = log.stat().st_size
+    except OSError:
+        return  # neither, or whoever opens it says what is wrong
+    if size and header[FORMAT_AT:] == WITHOUT_LOG:
+        raise StoreRefused(
+            f"cannot open {path}: {log.name} beside it is not its own, but of the file that was"
+            f" here before; keep {log.name} with that file, or remove it, and start again"
+        )
 
 
 def recognise(connection: Connection, path: Path) -> None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -25,7 +23,8 @@ from relay.store.file.migrations import migrations
 from relay.store.file.reading_damage import Damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from relay.store.file.engine import Connection, Row
 
@@ -70,11 +69,12 @@ def salvage(path: Path, into: Path, now: float) -> Salvaged:
     if into.exists():
         raise StoreRefused(f"cannot write {into}: it is there already")
     _refuse_in_use(path)
+    identity.refuse_anothers_log(path)
     part = into.with_name(into.name + ".part")
     found = Salvaged()
     try:
-        with tempfile.TemporaryDirectory(dir=into.parent, prefix=".salvage-") as folder:
-            copy = _copied(path, Path(folder))
+        with _folder_beside(into) as folder:
+            copy = _copied(path, folder)
             os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
             with closing(engine.open_plain(copy)) as old, closing(engine.open_plain(part)) as new:
                 _transfer(old, new, found)
@@ -95,6 +95,18 @@ def _refuse_in_use(path: Path) -> None:
         lock = engine.FileLock(path)
         lock.acquire()
         lock.release()
+
+
+@contextmanager
+def _folder_beside(into: Path) -> Iterator[Path]:
+    """For the copy that is read. A death leaves it, all persons in it: the next try begins anew."""
+    folder = into.with_name(f".{into.name}.salvage")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def _copied(path: Path, folder: Path) -> Path:

@@ -21,6 +21,18 @@ ROSTER_AFTER_S: Final = 300.0
 """Who leaves a group of several parts again has each part read of which TFE told before (K3)."""
 
 
+LATE_S: Final = 60.0
+"""TFE may execute a request this long after it was given up (`target.timeout`'s default)."""
+
+
+def mark_late(tx: Transaction, resource: int) -> None:
+    """Have a resource read back once nothing that was given up can be executed any more (K2)."""
+    tx.run(
+        "INSERT OR REPLACE INTO verification (resource, due) VALUES (?, ?)",
+        (resource, tx.now + LATE_S),
+    )
+
+
 def mark_roster(tx: Transaction, group: int) -> None:
     """Have a group's roster read back, unless TFE told of it lately or does not have it."""
     tx.run(
