@@ -21,7 +21,12 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
 _scim_relay_completion scim-relay
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+ZSH = b"autoload -Uz compinit; compinit -D -u; "
+TYPED_INTO = {"bash": (("--norc", "--noprofile", "-i"), b""), "zsh": (("-f", "-i"), ZSH)}
+
+
+def needs(shell):
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"{shell} is not installed")
 
 
 def completed(*words):
@@ -33,7 +38,7 @@ def completed(*words):
     return done.stdout.split()
 
 
-@needs_bash
+@needs("bash")
 def test_commands_subcommands_options_and_their_values_are_offered():
     assert set(completed("")) == set(COMMANDS) - HIDDEN
     assert completed("holds", "") == ["approve", "list", "reject"]
@@ -41,11 +46,12 @@ def test_commands_subcommands_options_and_their_values_are_offered():
     assert completed("changes", "list", "--state", "p") == ["pending", "parked"]
 
 
-@needs_bash
-async def test_a_tab_typed_into_bash_writes_the_rest_of_the_command():
+@pytest.mark.parametrize("shell", [pytest.param(one, marks=needs(one)) for one in TYPED_INTO])
+async def test_a_tab_typed_into_a_shell_writes_the_rest_of_the_command(shell):
     ours, theirs = pty.openpty()
+    options, before = TYPED_INTO[shell]
     process = await asyncio.create_subprocess_exec(
-        *("bash", "--norc", "--noprofile", "-i"),
+        *(shell, *options),
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         env={"PATH": PATH, "PS1": "$ ", "TERM": "dumb", "HOME": "/nonexistent", "HISTFILE": ""},
     )  # fmt: skip
@@ -59,13 +65,32 @@ async def test_a_tab_typed_into_bash_writes_the_rest_of_the_command():
                 seen += await asyncio.to_thread(os.read, ours, 1000)
         seen = b""
 
-    os.write(ours, b"source <(scim-relay completion bash); echo read''y\n")
+    load = f"source <(scim-relay completion {shell}); echo read''y\n".encode()
+    os.write(ours, before + load)
     await until_seen(b"\nready")
     os.write(ours, b"scim-relay recon\t")
     await until_seen(b"reconcile ")
     os.write(ours, b"--his\x15exit\n")
     assert await process.wait() == 0
     os.close(ours)
+
+
+@needs("fish")
+def test_fish_offers_commands_options_and_values_with_what_they_are_for():
+    asked = (
+        "source (scim-relay completion fish | psub);"
+        " complete -C 'scim-relay holds '; complete -C 'scim-relay changes list --st';"
+        " complete -C 'scim-relay changes list --state p'"
+    )
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", asked],
+        capture_output=True, check=True, text=True, env={**os.environ, "PATH": PATH},
+    )  # fmt: skip
+    offered = [line.split("\t") for line in done.stdout.splitlines()]
+
+    names = ["approve", "list", "reject", "--state", "parked", "pending"]
+    assert [name for name, *_ in offered] == names
+    assert offered[3] == ["--state", "In this state."]
 
 
 def test_a_key_imports_no_command():
