@@ -154,3 +154,18 @@ async def test_two_such_creations_of_one_name_do_not_wait_for_each_other(tmp_pat
 
         assert refusals(sent) == []
         assert sorted(lab.names().values()) == ["boss", "chief"]
+
+
+async def test_who_waited_for_a_name_that_never_reached_tfe_goes_on(lab):
+    """The attempt that might have brought it was given back; nothing else is sent for its group."""
+    first = await lab.group("one")
+    lab.clock.turn(1.0)
+    claim = await lab.claim()
+    await lab.rename(first, "two")
+    await lab.group("one")
+    await lab.store.release(claim)
+    await lab.delete(Kind.GROUP, first)
+    await lab.run()
+
+    assert list(lab.names().values()) == ["one"]
+    assert (await lab.counters())["pending"] == 0

@@ -42,7 +42,7 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     guard.review_losses(tx, resource, connection_of(tx, resource.last_change))
     if not before.c_exists:
         joining.join(tx, row)
-    wake_names(tx, row)
+    lanes.wake_behind(tx, row)
     lanes.renew(tx, rows.by_row(tx, row))
     return True
 
@@ -138,7 +138,7 @@ def absent(tx: Transaction, row: int) -> None:
     resource = rows.by_row(tx, row)
     if not resource.wanted:
         removing.gone(tx, resource)
-        wake_names(tx, row)
+        lanes.wake_behind(tx, row)
         return
     rows.set_absent(tx, row)
     tx.run("DELETE FROM effect WHERE resource = ? AND key < 0", (row,))
@@ -154,7 +154,7 @@ def absent(tx: Transaction, row: int) -> None:
         reopen_members(tx, resource)
     else:
         _rejoin_groups(tx, row)
-    wake_names(tx, row)
+    lanes.wake_behind(tx, row)
 
 
 def _rejoin_groups(tx: Transaction, user: int) -> None:
@@ -180,9 +180,3 @@ def _rejoin_groups(tx: Transaction, user: int) -> None:
             )
             _open(tx, resource, user, base=0, revoking=False, state=EffectState.WAITING)
         lanes.renew(tx, resource)
-
-
-def wake_names(tx: Transaction, row: int) -> None:
-    """A name may have become free: whoever waited for this resource looks again."""
-    for (behind,) in tx.all("SELECT resource FROM lane WHERE behind = ?", (row,)):
-        lanes.refresh(tx, rows.by_row(tx, behind))

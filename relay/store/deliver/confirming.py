@@ -13,7 +13,7 @@ from relay.store.compare import adopting
 from relay.store.deliver.parking import Refusal, own_keys, refuse
 from relay.store.edits import answering
 from relay.store.file.transaction import Transaction, to_json
-from relay.store.state import effects, joining, rosters, rows
+from relay.store.state import effects, joining, lanes, rosters, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
     answering.by_target(tx, claim.resource, done, created=created)
     if created:
         joining.join(tx, claim.resource)
-    adopting.wake_names(tx, claim.resource)
+    lanes.wake_behind(tx, claim.resource)
 
 
 def _left_to_successor(tx: Transaction, resource: ResourceRow) -> None:
@@ -64,7 +64,7 @@ def _left_to_successor(tx: Transaction, resource: ResourceRow) -> None:
     tx.run(
         "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?", (resource.id,)
     )
-    adopting.wake_names(tx, resource.id)
+    lanes.wake_behind(tx, resource.id)
 
 
 def _deleted(tx: Transaction, resource: ResourceRow) -> None:

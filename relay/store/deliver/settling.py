@@ -236,7 +236,7 @@ def _refused(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances
     refuse(tx, rows.by_row(tx, claim.resource), keys, refusal)
     # A name it was to give up may stay its own: whoever waited for it is not to wait for ever (S2).
     dependents.park(tx, claim.resource)
-    adopting.wake_names(tx, claim.resource)
+    lanes.wake_behind(tx, claim.resource)
 
 
 def inputs_changed(tx: Transaction, claim: Claim) -> bool:

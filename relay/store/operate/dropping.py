@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from relay.errors import Refused
 from relay.rules.effects import Key
 from relay.rules.types import Kind
-from relay.store.compare import adopting
 from relay.store.deliver import dependents, merging, parking, returning
 from relay.store.deliver.parking import Refusal
 from relay.store.edits import removing
@@ -103,7 +102,7 @@ def _undo(
     effects.settle_changes(tx, resource.id)
     dependents.park(tx, resource.id)
     lanes.renew(tx, rows.by_row(tx, resource.id))
-    adopting.wake_names(tx, resource.id)
+    lanes.wake_behind(tx, resource.id)
 
 
 def _return(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from relay.rules.effects import EffectState, Key
-from relay.store.compare import adopting
 from relay.store.deliver import dependents, merging, parking, returning
 from relay.store.deliver.parking import Refusal
 from relay.store.file.transaction import from_json
@@ -220,7 +219,7 @@ def _drop(tx: Transaction, row: int, keys: Iterable[int], refusal: Refusal) -> N
 def _after(tx: Transaction, resources: Iterable[int]) -> None:
     for resource in resources:
         lanes.renew(tx, rows.by_row(tx, resource))
-        adopting.wake_names(tx, resource)
+        lanes.wake_behind(tx, resource)
     guard.end_trips(tx)
     tx.outbox.work = True
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from relay.rules.types import Kind
-from relay.store.state import names
+from relay.store.state import names, rows
 
 if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
@@ -103,6 +103,7 @@ def _set(tx: Transaction, resource: ResourceRow, lane: _Standing) -> None:
     course = _course(tx, resource, lane)
     if course is None:
         tx.run("DELETE FROM lane WHERE resource = ?", (resource.id,))
+        wake_behind(tx, resource.id)
         return
     tx.run(
         "UPDATE lane SET state = ?, urgency = ?, first = ifnull(?, first), since = ?, touched = ?,"
@@ -121,6 +122,19 @@ def _set(tx: Transaction, resource: ResourceRow, lane: _Standing) -> None:
     if lane.unfolding and course.state != "blocked" and course.urgency != URGENT:
         _yield_while_unfolding(tx, resource.id)
     _follow(tx, resource.id, course)
+    wake_behind(tx, resource.id)
+
+
+def wake_behind(tx: Transaction, resource: int) -> None:
+    """Whoever waited for a name that this resource does not have any more looks again.
+
+    Whatever frees a name (an attempt that had no effect, a deletion that needs no request, a
+    rejection) puts the lane of its resource on a new course, too.
+    """
+    for (behind,) in tx.all("SELECT resource FROM lane WHERE behind = ?", (resource,)):
+        waiting = rows.by_row(tx, behind)
+        if names.holder(tx, waiting) != resource:
+            refresh(tx, waiting)
 
 
 def _course(tx: Transaction, resource: ResourceRow, lane: _Standing) -> _Course | None:
