@@ -13,7 +13,7 @@ import gc
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -164,10 +164,26 @@ def run(settings: Settings, config: Path | None = None) -> int:
 
 async def _serve(settings: Settings, config: Path | None) -> int:
     stop, again = asyncio.Event(), asyncio.Event()
-    _on_signals(stop, again)
-    log.info(events.STARTED, version=__version__, target=settings.target.url)
-    inherited = systemd.inherited_sockets()
-    async with running(settings, inherited, config) as relay, asyncio.TaskGroup() as tasks:
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(None) as start:
+                _on_signals(stop, again, start)
+                log.info(events.STARTED, version=__version__, target=settings.target.url)
+                inherited = systemd.inherited_sockets()
+                relay = await stack.enter_async_context(running(settings, inherited, config))
+        except TimeoutError:
+            if not start.expired():
+                raise
+            log.info(events.STOPPED)
+            return 0
+        failed = await _until_told(relay, stop, again)
+    log.info(events.STOPPED)
+    return 70 if failed else 0
+
+
+async def _until_told(relay: Running, stop: asyncio.Event, again: asyncio.Event) -> bool:
+    """Take requests until somebody says stop, or a part dies; whether one did."""
+    async with asyncio.TaskGroup() as tasks:
         log.info(events.READY, address=relay.listening.address, port=relay.port)
         systemd.notify(systemd.READY)
         _spare_collections()
@@ -178,9 +194,7 @@ async def _serve(settings: Settings, config: Path | None) -> int:
         for task in (*waits, watchdog, reloads):
             task.cancel()
         systemd.notify(systemd.STOPPING)
-        failed = relay.failed.is_set()
-    log.info(events.STOPPED)
-    return 70 if failed else 0
+        return relay.failed.is_set()
 
 
 def _spare_collections() -> None:
@@ -194,10 +208,11 @@ def _spare_collections() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
+def _on_signals(stop: asyncio.Event, again: asyncio.Event, start: asyncio.Timeout) -> None:
     """The first signal drains; the second leaves at once (L1): what is on disk is enough.
 
-    SIGHUP has the configuration read again; one that comes during the start waits for its end.
+    During the start there is nothing to drain: it is given up, wherever it waits. SIGHUP has the
+    configuration read again; one that comes during the start waits for its end.
     """
     loop = asyncio.get_running_loop()
 
@@ -207,7 +222,10 @@ def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
             os._exit(1)
         log.info(events.STOPPING, signal=name)
         stop.set()
+        with suppress(RuntimeError):  # it has begun
+            start.reschedule(loop.time())
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled, number.name)
     loop.add_signal_handler(signal.SIGHUP, again.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})

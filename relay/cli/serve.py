@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 @config_option
 def serve(config: Path | None) -> None:
     """Run the relay until it is told to stop by SIGTERM or SIGINT; SIGHUP is `reload`."""
+    # Until there is one who hears it, SIGHUP would end the process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     settings = settings_of(config)
     from relay.app import run
 

@@ -81,7 +81,10 @@ async def _begun(
 async def _tried(
     settings: Settings, metrics: Metrics, counted: Callable[[str, str], None]
 ) -> tuple[Store, int]:
-    store = Store(store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted)
+    # In a thread, since signals are heard meanwhile: a migration may take a minute.
+    store = await asyncio.to_thread(
+        Store, store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted
+    )
     store.ended_told = Finishes(metrics.flow).take
     try:
         return store, await store.start()

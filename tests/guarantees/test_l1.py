@@ -1,8 +1,12 @@
 """L1: the daemon as a process: told to stop it drains and leaves, told twice it leaves at once."""
 
 import asyncio
+import gzip
+import os
 import random
+import shutil
 import signal
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -177,3 +181,83 @@ async def test_stops_that_did_not_wait_for_an_answer_are_no_deaths_of_its_change
 
 def _patches(sim):
     return sum(entry.method == "PATCH" for entry in sim.log.entries())
+
+
+# --- during the start ------------------------------------------------------------------------
+
+
+def said(relay):
+    return [one.get("event") for one in relay.lines]
+
+
+class FullDisk(RelayProcess):
+    """A relay whose files may not grow past a few kilobytes."""
+
+    @property
+    def command(self):
+        return ("/bin/bash", "-c", 'ulimit -f 4; exec "$@"', "-", *super().command)
+
+
+async def test_sigterm_ends_a_start_that_waits_for_a_full_disk(sim, tmp_path):
+    assert await (await started(sim, tmp_path)).stop() == 0
+    relay = FullDisk(tmp_path / "relay.toml")
+    starting = asyncio.ensure_future(relay.start())
+    await until(lambda: "store.trouble" in said(relay) if hasattr(relay, "lines") else False)
+    relay.process.send_signal(signal.SIGTERM)
+    with pytest.raises(AssertionError, match=r"relay\.stopped"):
+        await starting
+    assert await relay.process.wait() == 0
+
+
+class Slow(RelayProcess):
+    """A relay for which one file is synced a minute after it was asked for."""
+
+    @property
+    def command(self):
+        part = self.config.parent / "relay.db.before-0005_undo.part"
+        minute = ("-e", "inject=fsync:delay_enter=60000000")
+        watch = ("-P", str(part), "-e", "trace=fsync", *minute)
+        return ("strace", "-D", "-f", "-qq", "-o", os.devnull, *watch, *super().command)
+
+
+@pytest.mark.skipif(
+    shutil.which("strace") is None, reason="strace is not installed (apt-get install strace)"
+)
+async def test_a_migration_hears_signals_and_the_second_leaves_at_once(sim, tmp_path):
+    golden = Path(__file__).parents[1] / "golden" / "0.1.db.gz"
+    (tmp_path / "relay.db").write_bytes(gzip.decompress(golden.read_bytes()))
+    relay = Slow(write_config(sim, tmp_path))
+    starting = asyncio.ensure_future(relay.start())
+    await until(lambda: list(tmp_path.glob("*.part")) != [])
+    relay.process.send_signal(signal.SIGTERM)
+    await until(lambda: "relay.stopping" in said(relay))
+    assert relay.process.returncode is None  # the copy is finished first
+    relay.process.send_signal(signal.SIGTERM)
+    with pytest.raises(AssertionError, match="the relay ended"):
+        await starting
+
+    assert await relay.process.wait() == 1
+    assert not list(tmp_path.glob("*.before-0005_undo"))
+    again = await started(sim, tmp_path)
+    assert (await again.status())["changes"]["accepted"] == 10
+    assert await again.stop() == 0
+
+
+async def test_sighup_during_the_start_waits_for_its_end(sim, tmp_path):
+    config = write_config(sim, tmp_path)
+    text = config.read_bytes()
+    config.unlink()
+    os.mkfifo(config)
+    relay = RelayProcess(config)
+    starting = asyncio.ensure_future(relay.start())
+
+    def hand_over(meanwhile):
+        with config.open("wb") as pipe:  # waits until somebody reads the configuration
+            meanwhile()
+            pipe.write(text)
+
+    await asyncio.to_thread(hand_over, lambda: relay.process.send_signal(signal.SIGHUP))
+    await starting
+    await asyncio.to_thread(hand_over, lambda: None)
+    await until(lambda: "config.reloaded" in said(relay))
+    assert await relay.stop() == 0
