@@ -5,7 +5,8 @@ Over random histories: `test_c2`.
 
 import itertools
 
-from support.idp import add, deactivate
+import pytest
+from support.idp import add, deactivate, remove
 from support.lab import lab_in
 
 from relay.rules.types import Kind
@@ -45,3 +46,22 @@ async def test_a_fault_at_every_third_request_leaves_each_write_done_once(tmp_pa
         }
         assert lab.roster("Crew") == set(users)
         assert (await lab.counters())["delivered"] == 12 + 2 + 8
+
+
+@pytest.mark.parametrize("had_its_effect", [True, False])
+@pytest.mark.parametrize("first", [add, remove])
+async def test_a_membership_in_doubt_is_sent_again_though_the_idp_took_it_back(
+    lab, first, had_its_effect
+):
+    ada = await lab.user("ada@example.com")
+    crew = await lab.group("Crew", *([ada] if first is remove else []))
+    await lab.run()
+    kind = FaultKind.RESET_AFTER if had_its_effect else FaultKind.RESET_BEFORE
+    lab.tfe.faults.add(Fault(kind=kind), Match(method="PATCH", count=1))
+    await lab.patch(Kind.GROUP, crew, first(ada))
+    lab.clock.turn(1)
+    await lab.step()
+    await lab.patch(Kind.GROUP, crew, (add if first is remove else remove)(ada))
+    await lab.run(within_s=300)
+
+    assert lab.roster("Crew") == ({"ada@example.com"} if first is remove else set())

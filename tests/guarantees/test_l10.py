@@ -144,6 +144,22 @@ async def test_a_writer_that_hangs_is_not_called_alive(supervisor, tmp_path):
             assert len(supervisor.heard) == told + 1
 
 
+async def test_a_fault_around_the_writers_operations_is_told_and_does_not_end_it(tmp_path):
+    class Faulty:
+        def committed(self, operations, seconds, /):
+            raise MemoryError
+
+    async with lab_in(tmp_path) as found:
+        well, found.store._writer._observer = found.store._writer._observer, Faulty()
+        with pytest.raises(MemoryError):
+            async with asyncio.timeout(5):
+                await found.store.run(lambda _tx: None)
+        found.store._writer._observer = well
+
+        assert await found.store.run(lambda tx: tx.value("SELECT 7")) == 7
+        assert found.store.alive
+
+
 async def test_a_delivery_that_stands_still_is_not_called_alive(supervisor):
     def pulse():
         done = asyncio.get_running_loop().create_future()

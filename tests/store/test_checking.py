@@ -68,3 +68,14 @@ async def test_a_check_waits_until_nothing_else_is_to_be_sent(tmp_path):
         await lab.users(3)
 
         assert [line.split(" ")[0] for line in lines(await lab.run())] == ["POST"] * 3 + ["GET"]
+
+
+async def test_thousands_that_are_to_be_checked_and_that_tfe_does_not_have_stop_nothing(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        await lab.users(1500)
+        await lab.store.run(
+            lambda tx: tx.run("INSERT INTO verification SELECT id, 0 FROM resource")
+        )
+        await lab.store.run(lambda tx: tx.run("UPDATE lane SET state = 'blocked'"))
+
+        assert (await lab.claim()).next_due is None

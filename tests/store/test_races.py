@@ -7,6 +7,7 @@ from support.idp import activate, add, deactivate, user
 
 from relay.rules import dialect
 from relay.rules.types import Kind
+from relay.rules.verdict import Answered
 from relay.simulator import Fault, FaultKind, Match
 from relay.store.deliver.claiming import Idle
 from relay.store.state.claims import Purpose
@@ -105,3 +106,20 @@ async def test_a_client_that_goes_does_not_end_the_wait_of_its_twin(lab):
         told = await stays
 
     assert told.state == "delivered"
+
+
+async def test_a_404_for_somebody_deleted_meanwhile_is_no_refusal_of_the_group(lab):
+    ada, bob = await lab.users(2)
+    crew = await lab.group("Crew")
+    await lab.run()
+    added = await lab.patch(Kind.GROUP, crew, add(ada, bob))
+    lab.clock.turn(1)
+    claim = await lab.claim()
+    await lab.delete(Kind.USER, ada)
+    gone = Answered(404, {}, {"detail": "no such user"}, lab.clock.wall())
+    await lab.finish(claim, gone)
+    sent = await lab.run()
+
+    assert {one.method for one in sent} == {"DELETE", "PATCH"}  # planned again, nothing is asked
+    assert await lab.state(added.change) == "delivered"
+    assert lab.roster("Crew") == {"user00001@example.com"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 
 import pytest
 from support.idp import add, deactivate, group, patch_body, remove, user
@@ -325,3 +326,42 @@ async def test_a_waiting_client_hears_of_a_parked_addition_and_the_removal_stays
     lab.tfe.faults.remove(rule.ident)
     await lab.run(within_s=3_600)
     assert lab.roster("Engineering") == set()
+
+
+async def drifted(lab, before, after):
+    """Ada, whom somebody changed in TFE; then TFE fails, and refuses all that is sent of her."""
+    ada, bob = await lab.users(2)
+    await lab.edit(ada, **before)
+    await lab.run()
+    [found] = lab.tfe.directory.users.named("user00000@example.com")
+    lab.tfe.directory.update_user(found, replace(found.fields, **after))
+    await lab.edit(bob, externalId="b-1")
+    await lab.run()
+    hers = {"method": "PATCH", "path": await lab.target(ada)}
+    failing = Fault(kind=FaultKind.STATUS, status=500, detail="oops")
+    lab.tfe.faults.add(failing, Match(count=2, **hers))
+    return ada, refuse(lab, status=422, **hers)
+
+
+async def test_where_the_value_before_is_refused_as_well_tfes_word_stands(lab):
+    ada, _ = await drifted(lab, {"externalId": "e-0"}, {"external_id": "theirs"})
+    edited = await lab.edit(ada, externalId="e-1")
+    sent = await lab.run(most=50, within_s=60)
+
+    assert len(sent) <= 6
+    assert await lab.state(edited.change) == "parked"
+    assert (await lab.shadow(Kind.USER, ada))["externalId"] == "theirs"
+    assert await lab.store.run(lambda tx: tx.all("SELECT * FROM lane")) == []
+
+
+async def test_where_that_would_give_access_back_it_is_owed(lab):
+    ada, refusal = await drifted(lab, {"active": False}, {"active": True})
+    edited = await lab.edit(ada, active=True)
+    sent = await lab.run(most=50, within_s=60)
+
+    assert len(sent) <= 10
+    assert await lab.state(edited.change) == "parked"
+    assert (await lab.shadow(Kind.USER, ada))["active"] is False
+    lab.tfe.faults.remove(refusal.ident)
+    await lab.run(within_s=1_000)
+    assert lab.user_in_tfe("user00000@example.com").active is False

@@ -1,6 +1,7 @@
 """Names that are freed by one change and taken by another never collide in TFE (S2, S3, S4)."""
 
 import pytest
+from support.idp import remove
 from support.lab import Sending, lab_in
 
 from relay.errors import Refused
@@ -8,6 +9,7 @@ from relay.rules.guard import GuardPolicy
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.operate.releasing import Selection
+from relay.store.state.holds import HoldName
 
 
 def refusals(sent: list[Sending]) -> list[int | None]:
@@ -169,3 +171,29 @@ async def test_who_waited_for_a_name_that_never_reached_tfe_goes_on(lab):
 
     assert list(lab.names().values()) == ["one"]
     assert (await lab.counters())["pending"] == 0
+
+
+@pytest.mark.parametrize("ends", ["delivered", "throttled"])
+async def test_a_name_in_doubt_stays_so_whatever_becomes_of_other_keys_meanwhile(tmp_path, ends):
+    async with lab_in(tmp_path) as lab:
+        ada = await lab.user("ada@example.com")
+        one, two = await lab.group("one", ada), await lab.group("two")
+        await lab.run()
+        lab.tfe.faults.add(Fault(kind=FaultKind.RESET_AFTER), Match(method="PATCH", count=1))
+        await lab.rename(one, "new")
+        lab.clock.turn(1)
+        await lab.step()  # it has the name now, and nobody knows
+        if ends == "throttled":
+            busy = Fault(kind=FaultKind.STATUS, status=429, retry_after="1")
+            lab.tfe.faults.add(busy, Match(method="PATCH", count=1))
+        await lab.patch(Kind.GROUP, one, remove(ada))
+        await lab.step()
+        await lab.store.lift(HoldName.THROTTLED)
+        await lab.rename(one, "one")
+        await lab.rename(two, "new")
+        lab.clock.turn(0.3)
+        await lab.run(within_s=300)
+
+        assert 409 not in refusals(lab.sent)
+        assert sorted(lab.names().values()) == ["new", "one"]
+        assert (await lab.counters())["parked"] == 0

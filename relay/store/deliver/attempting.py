@@ -126,11 +126,12 @@ def restore(tx: Transaction, claimed: Claim) -> None:
     ]
     if fresh := put_back.count(0):
         tx.run("UPDATE resource SET c_size = c_size - ? WHERE id = ?", (fresh, claimed.resource))
-    if claimed.purpose is Purpose.WRITE and not any(
-        unknown for _, unknown in claimed.before.fields
-    ):
+    if claimed.purpose is Purpose.WRITE:
+        # An earlier attempt may have brought a name that this one did not touch.
         tx.run(
-            "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?",
+            "UPDATE resource SET sent_name = NULL, sent_name_key = NULL WHERE id = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM effect WHERE resource = ?1 AND key IN (0, -1)"
+            " AND unknown = 1)",
             (claimed.resource,),
         )
 

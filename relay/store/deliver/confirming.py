@@ -94,7 +94,8 @@ def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim, body: 
     if told and resource.active == 0:
         values["active"] = True
     believed = sent or (told is not None and told == values["active"])
-    rows.set_confirmed(tx, claim.resource, Fields(**values), active_told=believed)
+    named = Field.NAME in claim.fields
+    rows.set_confirmed(tx, claim.resource, Fields(**values), active_told=believed, name_told=named)
     if told and resource.active == 0:
         adopting.compare_field(tx, rows.by_row(tx, resource.id), Field.ACTIVE)
 

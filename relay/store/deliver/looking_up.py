@@ -34,16 +34,17 @@ MOST_CONFLICTS: Final = 3
 
 def found(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
     """Settle a look-up by name or `externalId`."""
+    resources, whole = listed(claim.kind, verdict.resource)
     matches = [
         resource
-        for resource in listed(claim.kind, verdict.resource)
+        for resource in resources
         if claim.asked is not None and _matches(resource, *claim.asked)
     ]
     if claim.asked is not None and claim.asked[0] == "externalId":
         # An `externalId` is not unique in TFE: whoever is bound already is not the one in doubt.
         matches = [one for one in matches if _is_free(tx, one.id, claim.resource)]
     if not matches:
-        not_found(tx, claim, unit)
+        (not_found if whole else refused)(tx, claim, unit)
         return
     _clear(tx, claim.resource)
     if adopting.confirm(tx, claim.resource, matches[0]):
@@ -59,18 +60,23 @@ def _is_free(tx: Transaction, target_id: str, resource: int) -> bool:
     return owner in (None, resource)
 
 
-def listed(kind: Kind, body: Json) -> list[TargetResource]:
-    """The resources of a ListResponse, those left out that are not readable as what they claim."""
+def listed(kind: Kind, body: Json) -> tuple[list[TargetResource], bool]:
+    """The resources of a ListResponse that can be read, and whether that is all it says.
+
+    Nobody is absent by the word of what is no list: a proxy's page, or a resource we cannot read.
+    """
     if not isinstance(body, dict):
-        return []
-    entries = body.get("Resources")
-    resources = []
-    for entry in entries if isinstance(entries, list) else []:
+        return [], False
+    entries = body.get("Resources", [] if body.get("totalResults") == 0 else None)
+    if not isinstance(entries, list):
+        return [], False
+    resources, whole = list[TargetResource](), True
+    for entry in entries:
         try:
             resources.append(from_target(kind, entry))
         except ValueError:
-            continue
-    return resources
+            whole = False
+    return resources, whole
 
 
 def _matches(resource: TargetResource, attribute: str, value: str) -> bool:
@@ -200,13 +206,18 @@ def _refuse_conflict(tx: Transaction, row: int) -> None:
 
 
 def read_back(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> None:
-    """Settle a GET by id: confirmed is what TFE says; a 404 before it was about a member."""
+    """Settle a GET by id: confirmed is what TFE says; a 404 before it was about a member.
+
+    What is not readable as the resource that was asked for is no answer: it is asked for later.
+    """
     try:
         resource = from_target(claim.kind, verdict.resource)
     except ValueError:
+        refused(tx, claim, unit)
         return
     row = rows.by_row(tx, claim.resource)
     if row.target_id != resource.id:
+        refused(tx, claim, unit)
         return
     doubt = tx.value("SELECT doubt FROM lane WHERE resource = ?", (claim.resource,))
     _clear(tx, claim.resource)
@@ -234,7 +245,7 @@ def _unfold_missing(tx: Transaction, row: int, unit: float) -> None:
 
 
 def refused(tx: Transaction, claim: Claim, unit: float) -> None:
-    """TFE refused a mere read: wait and ask again; it says nothing about any change."""
+    """A mere read brought nothing: wait and ask again; it says nothing about any change."""
     due = tx.now + backoff.delay_s(4, unit)
     tx.run(
         "UPDATE effect SET due = max(due, ?) WHERE resource = ? AND state = 'open'",

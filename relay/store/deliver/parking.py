@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
-from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key
+from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key, revokes
 from relay.store.deliver import returning
 from relay.store.edits import answering
 from relay.store.file.transaction import Transaction, from_json, to_json
@@ -193,16 +193,6 @@ def end_change(
         tx.outbox.settled.append((change, told))
 
 
-def _pending(tx: Transaction, resource: int) -> list[tuple[int, dict[str, object]]]:
-    return [
-        (change, from_json(writes))
-        for change, writes in tx.all(
-            "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending' ORDER BY id",
-            (resource,),
-        )
-    ]
-
-
 def _live_change(tx: Transaction, resource: ResourceRow, found: list[Effect]) -> int | None:
     """The one change a client still waits for, if it alone is to blame and revokes nothing (A2)."""
     owes = "SELECT 1 FROM effect WHERE resource = ? AND revokes = 1 AND state <> 'parked' LIMIT 1"
@@ -220,7 +210,7 @@ def _live_change(tx: Transaction, resource: ResourceRow, found: list[Effect]) ->
 
 def _refuse_live(tx: Transaction, resource: ResourceRow, change: int, refusal: Refusal) -> None:
     """Hand TFE's refusal to the waiting client and roll its change back."""
-    [(_, writes)] = _pending(tx, resource.id)
+    [(_, writes)] = returning.pending(tx, resource.id)
     for key in keys_written(writes):
         effect = effects.find(tx, resource.id, key)
         if effect is not None and effect.state != EffectState.PARKED and key != Key.EXISTS:
@@ -254,7 +244,7 @@ def park_creation(
 ) -> None:
     """It is not to be: absent from reads, its id and rosters kept, its later edits end with it."""
     digest = None
-    for change, writes in _pending(tx, resource.id):
+    for change, writes in returning.pending(tx, resource.id):
         first = "exists" in writes
         if first:
             digest = tx.value("SELECT digest FROM change WHERE id = ?", (change,))
@@ -274,21 +264,23 @@ def _note(tx: Transaction, resource: int, key: int, change: int, reason: str) ->
     )
 
 
-def survivor(
-    tx: Transaction, resource: int, effect: Effect
-) -> tuple[int, dict[str, object]] | None:
-    """The pending change before the last that wrote a key: what the key returns to (S1)."""
-    earlier = None
-    for change, writes in _pending(tx, resource):
-        if change < effect.last and effect.key in keys_written(writes):
-            earlier = (change, writes)
-    return earlier
-
-
 def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: Refusal) -> None:
-    """Park the change that last wrote a refused key; desired returns to the survivor before it."""
-    earlier = survivor(tx, resource.id, effect)
+    """Park the change that last wrote a refused key; desired returns to the survivor before it.
+
+    What it returned to may be refused as well, and nobody waits for that: then TFE's word stands,
+    unless it would give access back.
+    """
+    earlier = returning.survivor(tx, resource.id, effect)
     value = returning.desired_value(tx, resource, effect.key)
+    if not returning.awaited(tx, resource.id, effect):
+        if revokes(effect.key, value):
+            tx.run(
+                "UPDATE effect SET revokes = 1 WHERE resource = ? AND key = ?",
+                (resource.id, effect.key),
+            )
+            _owe(tx, resource.id, effect, refusal)
+            return
+        returning.believe_target(tx, resource, effect)
     settled = returning.return_to(tx, resource, effect, earlier)
     end_change(tx, effect.last, ChangeState.PARKED, refusal)
     if settled:

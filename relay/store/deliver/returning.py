@@ -27,6 +27,51 @@ def desired_value(tx: Transaction, resource: ResourceRow, key: int) -> object:
     return getattr(resource.desired, FIELD_OF[Key(key)])
 
 
+def pending(tx: Transaction, resource: int) -> list[tuple[int, dict[str, object]]]:
+    """The changes of a resource that have not ended, oldest first, and what each wrote."""
+    return [
+        (change, from_json(writes))
+        for change, writes in tx.all(
+            "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending' ORDER BY id",
+            (resource,),
+        )
+    ]
+
+
+def survivor(
+    tx: Transaction, resource: int, effect: Effect
+) -> tuple[int, dict[str, object]] | None:
+    """The pending change before the last that wrote a key: what the key returns to (S1)."""
+    earlier = None
+    for change, writes in pending(tx, resource):
+        if change < effect.last and effect.key in effects.keys_written(writes):
+            earlier = (change, writes)
+    return earlier
+
+
+def awaited(tx: Transaction, resource: int, effect: Effect) -> bool:
+    """Whether a change that has not ended wrote a key as it is desired now, or before that."""
+    return any(
+        change <= effect.last and effect.key in effects.keys_written(writes)
+        for change, writes in pending(tx, resource)
+    )
+
+
+def believe_target(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
+    """Let a key return to what TFE has: its `base`, here and in the row."""
+    if effect.key > 0:
+        effect.base = to_json(int(bool(rosters.state(tx, resource.id, effect.key)[1])))
+    elif resource.confirmed is not None:
+        field = FIELD_OF[Key(effect.key)]
+        value = getattr(resource.confirmed, field)
+        shown = [{"value": value}] if field is Field.EMAIL and value else value
+        effect.base = to_json({"v": value, "s": shown})
+    tx.run(
+        "UPDATE effect SET base = ? WHERE resource = ? AND key = ?",
+        (effect.base, resource.id, effect.key),
+    )
+
+
 def return_to(
     tx: Transaction,
     resource: ResourceRow,

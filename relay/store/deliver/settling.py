@@ -193,7 +193,7 @@ def _missing(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances
         return
     attempting.restore(tx, claim)
     if claim.purpose is Purpose.LOOKUP:
-        looking_up.not_found(tx, claim, now.unit)
+        looking_up.refused(tx, claim, now.unit)  # a list that is not there denies nobody
     elif claim.request.creates:
         _refused(tx, claim, verdict, now)
     elif not inputs_changed(tx, claim):

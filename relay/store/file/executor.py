@@ -184,8 +184,20 @@ class Writer:
                 job = self._jobs.get()
             more = job is not None
             if jobs:
-                self._batch(jobs)
+                try:
+                    self._batch(jobs)
+                except Exception as error:  # noqa: BLE001 - told to all who wait; the thread goes on
+                    self._fail(jobs, error)
         self._connection.close()
+
+    def _fail(self, jobs: list[_Job], error: Exception) -> None:
+        """A fault around the operations (memory, a metric): a dead thread would answer nobody."""
+        log.error(events.UNEXPECTED_ERROR, where="writer", exc_info=error)
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._head = None
+        counted = Outbox(counted=[("unexpected", "writer")])
+        self._tell([(job, None, error) for job in jobs], counted)
 
     def _batch(self, jobs: list[_Job]) -> None:
         """Run jobs in their order: each that must be alone, the others in one transaction."""
@@ -207,9 +219,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means
             wrong = error
         self._alone_since = None
-        assert self._loop is not None
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._resolve, [(job, result, wrong)], Outbox())
+        self._tell([(job, result, wrong)], Outbox())
 
     def _together(self, jobs: list[_Job]) -> None:
         began = self._clock.monotonic()
@@ -231,9 +241,7 @@ class Writer:
             if outbox.full:
                 self._make_room()
         self._observer.committed(len(jobs), self._clock.monotonic() - began)
-        assert self._loop is not None
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._resolve, results, outbox)
+        self._tell(results, outbox)
 
     def _clock_step(self, ahead_s: float) -> list[_Job]:
         """What to do first if wall time was set anew since the last batch on disk (L6)."""
@@ -273,6 +281,11 @@ class Writer:
         outbox.merge(transaction.outbox)
         self._head = transaction.head
         return job, result, None
+
+    def _tell(self, results: list[tuple[_Job, Any, BaseException | None]], outbox: Outbox) -> None:
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._resolve, results, outbox)
 
     def _resolve(
         self, results: list[tuple[_Job, Any, BaseException | None]], outbox: Outbox

@@ -128,13 +128,20 @@ def set_desired(tx: Transaction, row: int, field: Field, value: str | bool | Non
         tx.run(SET_FIELD[field], (value, row))
 
 
-def set_confirmed(tx: Transaction, row: int, fields: Fields, *, active_told: bool = True) -> None:
-    """Record what TFE holds now; `active_told` is False where it said nothing of `active`."""
+def set_confirmed(
+    tx: Transaction, row: int, fields: Fields, *, active_told: bool = True, name_told: bool = True
+) -> None:
+    """Record what TFE holds now.
+
+    `active_told` and `name_told` are False where it said nothing of `active`, or of the name: one
+    that an earlier attempt may have brought may still be there.
+    """
     tx.run(
         "UPDATE resource SET c_exists = 1, c_name = ?, c_name_key = ?, c_external_id = ?,"
         " c_active = ?, c_email = ?, c_at = ?, c_active_at = iif(?, ?, c_active_at),"
         " c_roster_at = iif(c_exists, c_roster_at, ?),"
-        " sent_name = NULL, sent_name_key = NULL WHERE id = ?",
+        " sent_name = iif(?, NULL, sent_name), sent_name_key = iif(?, NULL, sent_name_key)"
+        " WHERE id = ?",
         (
             fields.name,
             fields.name.casefold(),
@@ -145,6 +152,8 @@ def set_confirmed(tx: Transaction, row: int, fields: Fields, *, active_told: boo
             active_told,
             tx.now,
             tx.now,
+            name_told,
+            name_told,
             row,
         ),
     )
