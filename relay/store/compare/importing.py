@@ -147,8 +147,9 @@ def touched(tx: Transaction, resource: int, began: float) -> bool:
     """Whether anything newer than the page is known of it (K6)."""
     confirmed_at = tx.value("SELECT c_at FROM resource WHERE id = ?", (resource,))
     attempted = tx.one(
-        "SELECT 1 FROM attempt WHERE resource = ? AND (verdict IS NULL OR settled_at >= ?) LIMIT 1",
-        (resource, began),
+        "SELECT 1 FROM attempt WHERE resource = ?"
+        " AND (verdict IS NULL OR settled_at BETWEEN ? AND ?) LIMIT 1",
+        (resource, began, tx.now),
     )
     return confirmed_at >= began or attempted is not None
 
