@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from relay.rules.types import Json, JsonObject
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
+
+
+ORDER_S: Final = 900.0
+"""So long an order is waited for: a backup, or a decision on tens of thousands, takes its time."""
 
 
 def socket_option(command: click.decorators.FC) -> click.decorators.FC:

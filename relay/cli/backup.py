@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.asking import ask_daemon, json_option, show_fields, show_json, socket_option
+from relay.cli.asking import ORDER_S, ask_daemon, json_option, show_fields, show_json, socket_option
 from relay.cli.config import config_option
 from relay.cli.exits import Exit
 
@@ -27,7 +27,7 @@ def backup(file: Path, config: Path | None, socket: str | None, as_json: bool) -
     The relay goes on meanwhile. Whoever starts a relay on the copy finds it in the hold
     `restored`: nothing is sent before it was compared with Terraform Enterprise.
     """
-    answer = ask_daemon(config, socket, "backup", {"file": str(file.absolute())})
+    answer = ask_daemon(config, socket, "backup", {"file": str(file.absolute())}, ORDER_S)
     if as_json or not isinstance(answer, dict):
         show_json(answer)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from relay.cli.asking import (
+    ORDER_S,
     ask_daemon,
     cell,
     json_option,
@@ -110,7 +111,7 @@ def _order(
     **arguments: Any,
 ) -> None:
     question: JsonObject = {**arguments, "changes": list(numbers)}
-    answer = ask_daemon(config, socket, f"changes/{verb}", question)
+    answer = ask_daemon(config, socket, f"changes/{verb}", question, ORDER_S)
     if as_json or not isinstance(answer, dict):
         show_json(answer)
         return

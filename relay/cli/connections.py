@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from relay.cli.asking import ask_daemon, json_option, show_json, show_table, socket_option
+from relay.cli.asking import ORDER_S, ask_daemon, json_option, show_json, show_table, socket_option
 from relay.cli.config import config_option
 from relay.cli.holding import reason_option
 from relay.cli.holds import rows_of
@@ -81,7 +81,7 @@ def transfer(
         "users": list(options["users"]),
         "groups": list(options["groups"]),
     }
-    answer = ask_daemon(config, socket, "connections/transfer", question)
+    answer = ask_daemon(config, socket, "connections/transfer", question, ORDER_S)
     if as_json or not isinstance(answer, dict):
         show_json(answer)
         return

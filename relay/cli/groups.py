@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.asking import (
+    ORDER_S,
     ask_daemon,
     json_option,
     show_fields,
@@ -52,6 +53,8 @@ def compact(
     group: str, config: Path | None, socket: str | None, as_json: bool, reason: str
 ) -> None:
     """Delete the parts of GROUP (name or id) that nobody is in; teams lose their link to them."""
-    answer = ask_daemon(config, socket, "groups/compact", {"group": group, "reason": reason})
+    answer = ask_daemon(
+        config, socket, "groups/compact", {"group": group, "reason": reason}, ORDER_S
+    )
     assert isinstance(answer, dict)
     show_json(answer) if as_json else show_fields(answer)

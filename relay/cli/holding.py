@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.asking import ask_daemon, show_fields, socket_option
+from relay.cli.asking import ORDER_S, ask_daemon, show_fields, socket_option
 from relay.cli.config import config_option
 
 if TYPE_CHECKING:
@@ -58,5 +58,5 @@ def resume(
 def _answer(
     config: Path | None, socket: str | None, route: str, arguments: JsonObject
 ) -> JsonObject:
-    answer = ask_daemon(config, socket, route, arguments)
+    answer = ask_daemon(config, socket, route, arguments, ORDER_S)
     return dict(answer) if isinstance(answer, dict) else {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from relay.cli.asking import (
+    ORDER_S,
     ask_daemon,
     json_option,
     show_json,
@@ -108,7 +109,7 @@ def _decide(
     all_: bool,
     **arguments: Any,
 ) -> None:
-    answer: Json = ask_daemon(config, socket, f"holds/{verb}", {**arguments, "all": all_})
+    answer: Json = ask_daemon(config, socket, f"holds/{verb}", {**arguments, "all": all_}, ORDER_S)
     if as_json or not isinstance(answer, dict):
         show_json(answer)
         return

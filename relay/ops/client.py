@@ -33,7 +33,12 @@ async def ask(path: Path, route: str, arguments: JsonObject, timeout_s: float = 
             session.post(f"http://control/{route}", data=orjson.dumps(arguments)) as answer,
         ):
             status, body = answer.status, orjson.loads(await answer.read())
-    except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
+    except TimeoutError:
+        raise DaemonUnreachable(
+            f"the daemon on {path} did not answer within {timeout_s:g} s; what was ordered may"
+            " still be under way: see `scim-relay status` and the log"
+        ) from None
+    except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
         raise DaemonUnreachable(
             f"cannot reach the daemon on {path} ({type(error).__name__}); "
             "is it running, and may this user open the socket?"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from relay.rules.types import JsonObject
 
 SHOWN: Final = 1000
-"""Rows in one answer, and changes in one order."""
+"""Rows in one answer."""
 
 
 def filter_of(arguments: JsonObject, now: float) -> ChangeFilter:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from relay.errors import RelayError
 from relay.ops.errors import NotFound
-from relay.orders.arguments import SHOWN, filter_of, why_of
+from relay.orders.arguments import filter_of, why_of
 from relay.orders.explaining import told_of
 from relay.store.operate.listing import ChangeFilter
 
@@ -98,13 +98,13 @@ class ChangeOrders:
             NotFound: there are none.
             RelayError: neither numbers nor a filter were given: nothing is done by accident.
         """
-        numbers = arguments.get("changes")
-        if isinstance(numbers, list) and numbers:
-            return [number for number in numbers if isinstance(number, int)]
+        given = arguments.get("changes")
+        if isinstance(given, list) and given:
+            return [number for number in given if isinstance(number, int)]
         wanted = filter_of(arguments, self._clock.wall())
         if wanted == ChangeFilter():
             raise RelayError("cannot do that to everything by accident: give numbers or a filter")
-        rows = await self._store.changes(wanted, limit=SHOWN)
-        if not rows:
+        numbers = await self._store.desk.numbers(wanted)
+        if not numbers:
             raise NotFound("no change matches; see `scim-relay changes list`")
-        return sorted(int(str(row["id"])) for row in rows)
+        return numbers

@@ -3,9 +3,11 @@
 import json
 
 import pytest
-from support.idp import deactivate, patch_body
+from support.idp import deactivate, patch_body, user
 from support.relays import relay_for, typed, until
 
+from relay.rules import dialect
+from relay.rules.types import Kind
 from relay.simulator.behaviour import RateLimit, SimulatorSettings
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.simulator.server import simulator
@@ -106,3 +108,17 @@ async def test_what_is_under_way_is_dropped_once_its_answer_is_overdue_and_tfe_i
         counters = await relay.counters()
         assert (counters["dropped"], counters["pending"], counters["accepted"]) == (1, 0, 2)
         assert (await relay.idp.get(f"/Users/{ada}")).body["active"] is True
+
+
+async def test_a_filter_means_all_that_it_names_however_many(sim, tmp_path):
+    async with relay_for(sim, tmp_path, answer={"wait": "0s"}) as relay:
+        await typed(tmp_path, "pause", "--reason", "a large mistake")
+        for number in range(1_005):
+            write = dialect.parse_create(Kind.USER, user(f"user{number}@example.com"))
+            await relay.store.directory.accept("idp", write, None)
+        words = ("changes", "drop", "--state", "pending", "--json", "--reason", "a mistake")
+        code, shown = await typed(tmp_path, *words)
+
+        dropped = json.loads(shown)["dropped"]
+        assert (code, len(dropped), dropped == sorted(dropped)) == (0, 1_005, True)
+        assert (await relay.counters())["pending"] == 0

@@ -7,6 +7,7 @@ import socket
 import stat
 
 import pytest
+from support.relays import typed
 
 from relay.errors import RelayError, SettingsError
 from relay.ops import control
@@ -127,3 +128,29 @@ async def test_a_connection_that_says_nothing_is_closed(tmp_path, monkeypatch):
         async with asyncio.timeout(5):
             assert await answer.read() == b""
         silent.close()
+
+
+async def test_an_order_that_takes_longer_than_a_question_is_waited_for(tmp_path):
+    path, done = tmp_path / "control.sock", asyncio.Event()
+
+    async def backup(_arguments, _actor):
+        await done.wait()
+        return {"bytes": 1}
+
+    async with serve_control(path, {"backup": backup}):
+        asyncio.get_running_loop().call_later(11, done.set)
+        code, shown = await typed(None, "backup", "copy.db", "--socket", str(path))
+
+    assert (code, "bytes: 1" in shown) == (0, True)
+
+
+async def test_a_daemon_that_is_slow_is_not_called_absent(tmp_path):
+    path, done = tmp_path / "control.sock", asyncio.Event()
+
+    async def slow(_arguments, _actor):
+        await done.wait()
+
+    async with serve_control(path, {"slow": slow}):
+        with pytest.raises(DaemonUnreachable, match="may still be under way"):
+            await ask(path, "slow", {}, 0.05)
+        done.set()

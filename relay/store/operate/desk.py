@@ -14,6 +14,7 @@ from relay.store.operate import (
     dropping,
     explaining,
     giving,
+    listing,
     releasing,
     retrying,
     shape,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
     from relay.store.opening import StoreSettings
     from relay.store.operate.giving import Estate, Given
+    from relay.store.operate.listing import ChangeFilter
     from relay.store.operate.releasing import Held, Selection
     from relay.store.operate.status import PartOf
 
@@ -164,6 +166,10 @@ class Desk:
         """
         now = self._clock.wall()
         return await asyncio.to_thread(backing_up.copy, self._settings.path, to, now)
+
+    async def numbers(self, wanted: ChangeFilter) -> Sequence[int]:
+        """All changes that a filter means, oldest first."""
+        return await self._reader.submit(lambda connection: listing.numbers(connection, wanted))
 
     async def retry(self, change: int, actor: str, reason: str) -> Sequence[int]:
         """Try a change again; the changes that are pending because of it.

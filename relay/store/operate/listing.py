@@ -58,6 +58,21 @@ def changes(
     connection: Connection, wanted: ChangeFilter = EVERY, limit: int = 100
 ) -> list[JsonObject]:
     """The newest changes that a filter means."""
+    where, values = _meant(wanted)
+    rows = connection.execute(
+        f"SELECT {CHANGE} {where} ORDER BY c.id DESC LIMIT ?", (*values, limit)
+    )
+    return [dict(zip(CHANGE_KEYS, row, strict=True)) for row in rows]
+
+
+def numbers(connection: Connection, wanted: ChangeFilter) -> list[int]:
+    """The numbers of all changes that a filter means, oldest first."""
+    where, values = _meant(wanted)
+    rows = connection.execute(f"SELECT c.id {where} ORDER BY c.id", values)
+    return [number for (number,) in rows]
+
+
+def _meant(wanted: ChangeFilter) -> tuple[str, list[object]]:
     conditions, values = ["1"], list[object]()
     for name, condition in _CONDITIONS.items():
         value = getattr(wanted, name)
@@ -68,12 +83,8 @@ def changes(
         folded = wanted.resource.casefold()
         conditions.append(_RESOURCE)
         values += [wanted.resource, folded, folded]
-    rows = connection.execute(
-        f"SELECT {CHANGE} FROM change c JOIN resource r ON r.id = c.resource"
-        f" WHERE {' AND '.join(conditions)} ORDER BY c.id DESC LIMIT ?",
-        (*values, limit),
-    )
-    return [dict(zip(CHANGE_KEYS, row, strict=True)) for row in rows]
+    where = f"FROM change c JOIN resource r ON r.id = c.resource WHERE {' AND '.join(conditions)}"
+    return where, values
 
 
 def change(connection: Connection, number: int) -> JsonObject | None:
