@@ -41,7 +41,7 @@ def verify(file: Path, as_json: bool) -> None:
     """Read every page of FILE, a backup or the database of a relay that is stopped."""
     from relay.store.file.backing_up import verify as look
 
-    found = look(file)
+    found = look(file.resolve())
     shown: JsonObject = {
         "problems": list(found.problems),
         "changes": dict(found.counters),

@@ -46,7 +46,8 @@ def examine(settings: Settings, *, offline: bool) -> list[Finding]:
     from relay.ops import doctor, starting
     from relay.site.expiry import ConfiguredEnd
     from relay.site.telling import finding
-    from relay.store.file.engine import SQLITE_VERSION, refuse_network_filesystem
+    from relay.store.file.engine import SQLITE_VERSION
+    from relay.store.file.filesystems import refuse_network_filesystem
 
     path = settings.store.path
     findings = [doctor.Finding(doctor.Level.OK, "configuration", "every key is known and agrees")]

@@ -30,7 +30,7 @@ def salvage(file: Path, into: Path, as_json: bool) -> None:
     """
     from relay.store.file.salvaging import salvage as save
 
-    found = save(file, into, time.time())
+    found = save(file.resolve(), into, time.time())
     shown: JsonObject = {
         "rows": dict(found.rows),
         "lost": list(found.lost),

@@ -126,7 +126,7 @@ def store_settings(settings: Settings) -> StoreSettings:
     )
     store = settings.store
     return StoreSettings(
-        store.path,
+        store.path.resolve(),
         rules,
         min_free_bytes=store.min_free,
         bounds=Bounds(store.cache, store.max_wal),

@@ -31,7 +31,7 @@ def examine_start(settings: Settings) -> list[Finding]:
     found.append(_free("listen.address", settings.listen.address))
     if settings.metrics.address is not None:
         found.append(_free("metrics.address", settings.metrics.address))
-    return [*found, _database(settings.store.path)]
+    return [*found, _database(settings.store.path.resolve())]
 
 
 def examine_files_limit(settings: Settings) -> Finding:

@@ -18,7 +18,7 @@ from relay.store.compare import binding, importing, restoring
 from relay.store.compare.comparison import Comparison
 from relay.store.deliver import attempting, claiming, quarantine, recovering, settling
 from relay.store.directory import Directory
-from relay.store.file import ballast, engine, identity, migrating
+from relay.store.file import ballast, engine, filesystems, identity, migrating
 from relay.store.file.executor import Observer, Writer
 from relay.store.file.reader import Reader
 from relay.store.groups import seating
@@ -77,7 +77,7 @@ class Store:
         self._settings, self._counted = settings, counted
         path, bounds = settings.path, settings.bounds
         self._lock = engine.FileLock(path)
-        engine.refuse_network_filesystem(path)
+        filesystems.refuse_network_filesystem(path)
         self._lock.acquire()
         try:
             known = self._lock.remembered

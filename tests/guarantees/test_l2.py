@@ -5,9 +5,10 @@ A full queue starts as well: `test_a8`.
 
 import asyncio
 
+import pytest
 from support.idp import Idp
 from support.lab import lab_in
-from support.relays import RelayProcess, write_config
+from support.relays import RelayProcess, typed, write_config
 
 from relay.simulator.faults import Fault, FaultKind, Match
 
@@ -22,6 +23,26 @@ async def test_a_second_daemon_on_the_file_leaves_with_its_own_exit_code(unlimit
     assert b"another relay holds it" in said
     async with Idp(relay.base) as idp:
         assert (await idp.get("/ServiceProviderConfig")).status == 200
+    assert await relay.stop() == 0
+
+
+@pytest.mark.parametrize("link", ["soft", "hard"])
+async def test_a_second_name_of_the_file_is_no_second_file(unlimited, tmp_path, link):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    relay = RelayProcess(write_config(unlimited, first))
+    await relay.start()
+    assert await relay.stop() == 0  # the first start makes the file
+    await relay.start()
+    if link == "soft":
+        (second / "relay.db").symlink_to(first / "relay.db")
+    else:
+        (second / "relay.db").hardlink_to(first / "relay.db")
+    write_config(unlimited, second)
+    code, shown = await typed(second, "serve")
+
+    assert (code, "another relay holds it" in shown) == (5, True), shown
     assert await relay.stop() == 0
 
 

@@ -100,7 +100,18 @@ def of_another_program(path):
     made.close()
 
 
+def of_a_newer_relay(path):
+    with sqlite3.connect(path) as made:
+        made.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('scim-relay', '9999_later', 'tomorrow')"
+        )
+        made.execute("PRAGMA journal_mode = DELETE")
+    made.close()
+
+
 FILES = {
+    "of a newer relay": (of_a_newer_relay, "a newer relay wrote it (9999_later); install that"),
     "damaged": (damaged, "scim-relay salvage"),
     "truncated": (lambda path: os.truncate(path, 4096 * 20), "scim-relay salvage"),
     "no database": (lambda path: path.write_bytes(b"garbage " * 4096), "scim-relay salvage"),

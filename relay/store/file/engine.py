@@ -10,8 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3 as stdlib_sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlite_utils import Database
@@ -21,6 +21,8 @@ from relay.store.file import identity
 from relay.store.file.migrations import bring_up
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from relay.store.file.identity import Identity
 
 try:
@@ -58,21 +60,22 @@ _PRIMARY: Final = 0xFF
 _DAMAGE: Final = frozenset({stdlib_sqlite3.SQLITE_CORRUPT, stdlib_sqlite3.SQLITE_NOTADB})
 """Of these, what no room and no waiting cures."""
 
-NETWORK_FILESYSTEMS: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"}
-)
-FIELDS_OF_A_MOUNT: Final = 3
-"""Device, mount point, type: what is needed of a line of `/proc/self/mounts`."""
-
 SMALL_CACHE_BYTES: Final = 2_000_000
 
 
 class FileLock:
-    """The exclusive lock on the database; the kernel releases it with the process."""
+    """The exclusive lock on the database; the kernel releases it with the process.
+
+    It is held on a file beside the database, which outlives it, and on the database itself, which
+    may have a second name. Locks of SQLite's own are of another kind, and end when this process
+    closes any descriptor of the file: this one is closed last.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._database = path
         self._path = path.with_name(path.name + ".lock")
         self._descriptor: int | None = None
+        self._held: list[int] = []
 
     def acquire(self) -> None:
         """Take the lock.
@@ -80,16 +83,22 @@ class FileLock:
         Raises:
             AlreadyRunning: another process holds it.
         """
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = self._taken(self._path, os.O_RDWR | os.O_CREAT)
+        if self._database.exists():
+            self._taken(self._database, os.O_RDONLY)
+
+    def _taken(self, path: Path, how: int) -> int:
+        descriptor = os.open(path, how | os.O_CLOEXEC, 0o600)
+        self._held.append(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(descriptor)
+            self.release()
             raise AlreadyRunning(
-                f"cannot open {self._path.name.removesuffix('.lock')}: another relay holds it; "
+                f"cannot open {self._database.name}: another relay holds it; "
                 "stop that one first, two relays would double the rate"
             ) from None
-        self._descriptor = descriptor
+        return descriptor
 
     @property
     def remembered(self) -> Identity | None:
@@ -104,9 +113,9 @@ class FileLock:
 
     def release(self) -> None:
         """Give it back."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        while self._held:
+            os.close(self._held.pop())
+        self._descriptor = None
 
 
 def says_full(error: BaseException) -> bool:
@@ -121,35 +130,6 @@ def is_trouble(error: BaseException) -> bool:
     """
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, DatabaseError) and code is not None and code & _PRIMARY in _TROUBLE
-
-
-def filesystem_of(path: Path, mounts: str) -> str:
-    """The type of the filesystem that holds `path`, by the text of `/proc/self/mounts`."""
-    best, found = "", "unknown"
-    for line in mounts.splitlines():
-        parts = line.split()
-        if len(parts) < FIELDS_OF_A_MOUNT:
-            continue
-        point = parts[1].rstrip("/") or "/"
-        inside = str(path) == point or str(path).startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, found = point, parts[2]
-    return found
-
-
-def refuse_network_filesystem(path: Path) -> None:
-    """Refuse a filesystem whose locks or syncs cannot be trusted.
-
-    Raises:
-        StoreRefused: it is one, named.
-    """
-    try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    kind = filesystem_of(path.parent.resolve(), mounts)
-    if kind in NETWORK_FILESYSTEMS or kind.startswith("fuse.sshfs"):
-        raise StoreRefused(f"cannot use {path}: {kind} is a network filesystem; use a local disk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +161,7 @@ def open_writer(path: Path, *, synchronous: str = "FULL", bounds: Bounds = USUAL
         Unavailable: the disk does not let it be read or written now.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    _close_to_others(path)
     connection: Connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5
     )
@@ -202,6 +183,15 @@ def open_writer(path: Path, *, synchronous: str = "FULL", bounds: Bounds = USUAL
         connection.close()
         raise _unopened(path, error) from error
     return connection
+
+
+def _close_to_others(path: Path) -> None:
+    """Give the file of a backup, and a log left beside it, mode 0600: SQLite makes others alike."""
+    for ending in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + ending)
+        with suppress(FileNotFoundError, PermissionError):  # another's: its owner sees to it
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
 
 
 def counted(
