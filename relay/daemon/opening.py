@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from relay.clock import RandomIds, SystemClock
 from relay.daemon.finishes import Finishes
 from relay.daemon.wiring import store_settings
-from relay.errors import Unavailable
+from relay.errors import SettingsError, Unavailable
 from relay.store import Store
 from relay.store.compare.reconciling import DriftKind
 from relay.store.file.engine import SQLITE_VERSION
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _AGAIN_S: Final = 5.0
+_WAITED_FOR: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Store:
@@ -54,7 +56,6 @@ async def opened(settings: Settings, metrics: Metrics, stack: AsyncExitStack) ->
         if metric in counters:
             counters[metric](label)
 
-    settings.store.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     store, left = await _begun(settings, metrics, counted)
     stack.callback(store.stop)
     log.info(
@@ -82,15 +83,29 @@ async def _tried(
     settings: Settings, metrics: Metrics, counted: Callable[[str, str], None]
 ) -> tuple[Store, int]:
     # In a thread, since signals are heard meanwhile: a migration may take a minute.
-    store = await asyncio.to_thread(
-        Store, store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted
-    )
+    try:
+        settings.store.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        store = await asyncio.to_thread(
+            Store, store_settings(settings), SystemClock(), RandomIds(), metrics.store, counted
+        )
+    except OSError as error:
+        raise _unusable(settings, error) from error
     store.ended_told = Finishes(metrics.flow).take
     try:
         return store, await store.start()
     except Unavailable:
         store.stop()
         raise
+
+
+def _unusable(settings: Settings, error: OSError) -> SettingsError | Unavailable:
+    """A folder or file that is not ours is named with its key; a disk in trouble is waited for."""
+    path, reason = settings.store.path, error.strerror or str(error)
+    if error.errno in _WAITED_FOR:
+        return Unavailable(f"cannot open {path}: {reason}; see to the disk's room and health")
+    return SettingsError(
+        [f"store.path: cannot use {path} ({reason}); name a file in a folder that this user owns"]
+    )
 
 
 def _tripped(connection: str) -> None:

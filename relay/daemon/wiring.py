@@ -222,8 +222,10 @@ def _connection(connection: ConnectionSettings) -> Connection:
         try:
             token = connection.token_file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            problem = f"cannot read {connection.token_file} ({reason})"
             raise SettingsError(
-                [f"connections.token_file: cannot read {connection.token_file}: {error}"]
+                [f"connections.token_file: {problem}; name a file that this user may read"]
             ) from error
         if not token:  # being written just now, or never was: nobody could come in
             raise SettingsError(

@@ -141,7 +141,7 @@ def _explain(error: ErrorDetails) -> list[str]:
             return [f"{_source(name, where)}: {error['msg'].removeprefix('Value error, ')}"]
         case "string_pattern_mismatch":
             return [f"{_source(name, where)}: has characters it may not have; {_cure(where)}"]
-    fault = error["msg"][0].lower() + error["msg"][1:]
+    fault = error["msg"][0].lower() + error["msg"][1:].replace("a valid tuple", "a list")
     return [f"{_source(name, where)}: {fault}; {_cure(where)}"]
 
 
@@ -185,5 +185,6 @@ def _cure(where: tuple[int | str, ...]) -> str:
     if field is None or not field.description:
         return "see docs/reference/settings.md"
     example = (field.examples or [field.default])[0]
+    example = list(example) if isinstance(example, tuple) else example
     shown = f" For example: {example!r}" if field.examples or not field.is_required() else ""
     return f"{field.description}{shown}"

@@ -5,6 +5,7 @@ The descriptions here are the only ones: `config/relay.toml` and `docs/reference
 generated from them (`relay.settings.pages`).
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -109,7 +110,7 @@ class Guard(Section):
     percentage of what there is, which never lets fewer than 20 through; `0` switches it off.
     """
 
-    window: Duration = key("1h", "The time over which the budgets count.")
+    window: Duration = key("1h", "The time over which the budgets count.", ge=timedelta(seconds=1))
     max_deactivations: GuardBudget = key("5%", "Users set inactive; a share of the active ones.")
     max_deletions: GuardBudget = key("2%", "Users and groups deleted; a share of all of them.")
     max_removals: GuardBudget = key(

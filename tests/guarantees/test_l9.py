@@ -1,9 +1,13 @@
 """L9: a configuration that cannot be used is refused whole, every problem named with a cure."""
 
+import re
+import signal
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.idp import Idp
+from support.relays import RelayProcess, typed, until, write_config
 
 from relay.errors import SettingsError
 from relay.settings import Address, Budget, Secret, load
@@ -105,6 +109,13 @@ def test_every_problem_is_named_at_once(written):
         ("[listen]\naddress = '0.0.0.0:80'\n", "listen.insecure: tokens would travel in clear"),
         ("[listen]\naddress = 'unix:x'\n", "listen.address: a unix socket needs an absolute"),
         ("[guard]\nmax_removals = '101%'\n", "guard.max_removals: neither a number nor a perc"),
+        ("[guard]\nwindow = '0s'\n", "guard.window: input should be greater than or equal to"),
+        (
+            "[guard]\nprotected_groups = 'admins'\n",
+            "guard.protected_groups: input should be a list",
+        ),
+        ("[answer]\nwait = true\n", "answer.wait: "),
+        ("[store]\nmax_pending = true\n", "store.max_pending: input should be a number, not"),
         ("[log]\nlevel = 'loud'\n", "log.level: input should be"),
         (CONNECTION.replace("0", "1"), "connections: entra stands there twice"),
         ("[[connections]]\nname = 'x'\n", "connections[2].token_hash: no token, or two sources"),
@@ -187,6 +198,47 @@ def test_a_credential_is_the_file_systemd_hands_over(written, monkeypatch):
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path, written):
     assert "cannot be read" in problems_of(tmp_path / "nowhere.toml")[0]
     assert "is not TOML" in problems_of(written("[listen\n"))[0]
+
+
+@pytest.mark.parametrize("path", ["a folder", "a file/relay.db"])
+async def test_a_database_that_cannot_be_made_where_it_is_named_is_a_wrong_setting(
+    unlimited, tmp_path, path
+):
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a file").touch()
+    write_config(unlimited, tmp_path, store={"path": str(tmp_path / path)})
+    code, shown = await typed(tmp_path, "serve")
+
+    assert (code, "store.path: cannot use" in shown, "; name a file" in shown) == (2, True, True)
+
+
+async def test_a_reload_of_what_cannot_be_used_leaves_what_is_there(unlimited, tmp_path):
+    config = write_config(unlimited, tmp_path)
+    text = config.read_text()
+    relay = RelayProcess(config)
+    await relay.start()
+    await relay.imported()
+    folder = f'token_file = "{tmp_path}"'
+    spoilt = {
+        "no TOML": "[listen\n",
+        "a wrong type": text.replace('"idp"', "7"),
+        "an unreadable token": re.sub(r"token_hash = .*", folder, text),
+        "nothing": "",
+    }
+    for number, bad in enumerate(spoilt.values(), 1):
+        config.write_text(bad)
+        relay.process.send_signal(signal.SIGHUP)
+        await until(
+            lambda number=number: (
+                [one.get("event") for one in relay.lines].count("config.refused") == number
+            )
+        )
+        code, shown = await typed(tmp_path, "reload", "--socket", str(tmp_path / "control.sock"))
+        assert code != 0, shown
+        relay.lines = [one for one in relay.lines if one.get("ordered") in (None, "SIGHUP")]
+        async with Idp(relay.base) as idp:
+            assert (await idp.create_user(f"user{number}@x.org")) is not None
+    assert await relay.stop() == 0
 
 
 def test_settings_cannot_be_changed(written):
