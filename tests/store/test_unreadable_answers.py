@@ -56,3 +56,13 @@ async def test_a_creation_in_doubt_is_looked_up_until_a_list_comes(tmp_path, pag
         assert (await lab.counters())["delivered"] == 1
         assert await lab.target(ada) is not None
         assert [one.method for one in lab.sent].count("POST") == 1
+
+
+async def test_a_look_up_that_is_refused_for_hours_is_repeated_ever_more_seldom(tmp_path):
+    async with lab_in(tmp_path) as lab:
+        lab.tfe.faults.add(Fault(kind=FaultKind.RESET_AFTER), Match(method="POST", count=1))
+        await lab.user("ada@example.com")
+
+        assert await reads_answered(lab, None, within_s=4 * 3600.0) < 4 * 3600 / 140 + 15
+        await lab.run(within_s=300)
+        assert (await lab.counters())["delivered"] == 1

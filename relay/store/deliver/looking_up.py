@@ -245,8 +245,14 @@ def _unfold_missing(tx: Transaction, row: int, unit: float) -> None:
 
 
 def refused(tx: Transaction, claim: Claim, unit: float) -> None:
-    """A mere read brought nothing: wait and ask again; it says nothing about any change."""
-    due = tx.now + backoff.delay_s(4, unit)
+    """A mere read brought nothing: wait and ask again; it says nothing about any change.
+
+    As long again as that has lasted: lanes in doubt are not to take the rate from all others.
+    """
+    tx.run("UPDATE lane SET struck = ? WHERE resource = ? AND struck = 0", (tx.now, claim.resource))
+    struck = tx.value("SELECT struck FROM lane WHERE resource = ?", (claim.resource,))
+    lasted_s = 0.0 if struck is None else tx.now - struck
+    due = tx.now + max(backoff.delay_s(4, unit), unit * min(lasted_s, backoff.CAP_S))
     tx.run(
         "UPDATE effect SET due = max(due, ?) WHERE resource = ? AND state = 'open'",
         (due, claim.resource),
