@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from relay.rules.planner_types import Request
     from relay.rules.types import Kind
     from relay.store import Store
+    from relay.store.compare.restoring import Unread
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +112,7 @@ class Importer:
         began = self._clock.monotonic()
         while not self._state.done:
             await self._page()
+        await self._restored()
         log.info(
             events.IMPORT_COMPLETED,
             read=self._state.seen,
@@ -131,6 +133,28 @@ class Importer:
             read=at.start - 1 + len(found.resources),
             total=found.total,
         )
+
+    async def _restored(self) -> None:
+        """After a restore: what no page named is asked for by id, TFE may have it no more."""
+        after = 0
+        while batch := await self._store.comparison.unread(after):
+            for one in batch:
+                after = one.resource
+                await self._look_for(one)
+        await self._store.comparison.read_whole()
+
+    async def _look_for(self, one: Unread) -> None:
+        while True:
+            began = self._clock.wall()
+            verdict = await self.ask(reads.by_id(one.kind, one.target_id), "import")
+            if verdict.outcome is Outcome.MISSING:
+                await self._store.comparison.lost(one, began)
+                return
+            if verdict.outcome is Outcome.DELIVERED:
+                found = readable(one.kind, verdict.resource)
+                if found is not None and found.id == one.target_id:
+                    await self._store.take(one.kind, found, began)
+                return
 
     async def fetch(self, kind: Kind, attribute: str, value: str) -> bool:
         """Look one resource up in TFE and take it in; False when TFE cannot be asked now.

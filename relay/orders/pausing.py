@@ -66,7 +66,7 @@ class Pausing:
         Raises:
             RelayError: TFE was not read whole yet, or nobody was named.
         """
-        if not (await self._store.import_state()).done:
+        if not await self._store.comparison.restored():
             raise RelayError("cannot decide yet: Terraform Enterprise is still being read")
         if keep == "target":
             await self._store.desk.follow_target(actor)

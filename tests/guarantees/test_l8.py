@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from support.idp import Idp, add, deactivate
 from support.relays import RelayProcess, relay_for, typed, until, write_config
 
@@ -99,6 +100,43 @@ async def test_revocations_made_after_the_backup_are_not_undone(unlimited, tmp_p
         assert (await relay.idp.get(f"/Users/{new}")).status == 200
     writes = [one for one in unlimited.log.entries() if one.method != "GET"]
     assert [one.method for one in writes] == ["POST"]
+
+
+@pytest.mark.parametrize(("keep", "there"), [("target", False), ("directory", True)])
+async def test_who_was_deleted_after_the_backup_comes_back_only_if_an_operator_says_so(
+    unlimited, tmp_path, keep, there
+):
+    """The comparison after it must not create again whom the identity provider deleted."""
+    people, crew = await used(unlimited, tmp_path)
+
+    async def meanwhile(relay):
+        await relay.idp.delete(f"/Users/{people[0]}")
+        await relay.idp.delete(f"/Groups/{crew}")
+
+    await backed_up(unlimited, tmp_path, meanwhile)
+    async with relay_for(unlimited, tmp_path, target=FAST, answer=AT_ONCE) as relay:
+
+        async def told():
+            listed = json.loads((await typed(tmp_path, "holds", "list", "--json"))[1])
+            return {one["name"] for one in listed["drift"]} == {"user0@x.org", "Crew"}
+
+        await until(told)
+        words = ("resume", "--hold", "restored", "--keep", keep, "--reason", "compared")
+
+        async def decided():
+            return (await typed(tmp_path, *words))[0] == 0
+
+        await until(decided)
+        await relay.settled()
+        assert (await typed(tmp_path, "reconcile"))[0] == 0
+        await relay.settled()
+
+        names = {one.fields.user_name for one in unlimited.directory.users}
+        assert names == {"user1@x.org"} | ({"user0@x.org"} if there else set())
+        assert len(unlimited.directory.groups) == there
+        for path in (f"/Users/{people[0]}", f"/Groups/{crew}"):
+            assert (await relay.idp.get(path)).status == (200 if there else 404)
+        assert [len(one.fields.members) for one in unlimited.directory.groups] == [1] * there
 
 
 async def test_tfe_can_be_brought_back_to_the_backup(unlimited, tmp_path):

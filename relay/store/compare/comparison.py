@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from relay.store.compare import sweeping
+from relay.store.compare import restoring, sweeping
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from relay.rules.shadow import TargetResource
+    from relay.store.compare.restoring import Unread
     from relay.store.compare.sweeping import Difference, Sweep, Unnamed
     from relay.store.file.engine import Connection
     from relay.store.file.transaction import Transaction
@@ -79,3 +80,21 @@ class Comparison:
     async def differences(self) -> Sequence[Difference]:
         """What the last sweep found, the first of it."""
         return await self._found(sweeping.differences)
+
+    # --- after a restore -------------------------------------------------------------------
+
+    async def restored(self) -> bool:
+        """Whether a restored database was compared whole with TFE."""
+        return await self._wrote(restoring.compared)
+
+    async def unread(self, after: int) -> Sequence[Unread]:
+        """Some of what no page named since the database was restored, behind a row."""
+        return await self._found(lambda connection: restoring.unread(connection, after))
+
+    async def lost(self, one: Unread, began: float) -> None:
+        """TFE has one of those no more."""
+        await self._wrote(lambda tx: restoring.lost(tx, one, began))
+
+    async def read_whole(self) -> None:
+        """Each of those was asked for."""
+        await self._wrote(restoring.end)
