@@ -66,8 +66,10 @@ provider sent only the removal from the group, or nothing: look at its log.
 
 _MORE: Final = """\
 What is parked does not go on by itself, whatever became of its cause: `changes retry N` tries it
-again, `changes drop N` lets it go; both want a reason, which the audit log keeps. What is owed is
-access that TFE still gives: see [ScimRelayRevocationsOwed](alerts.md#scimrelayrevocationsowed).
+again, `changes drop N` lets it go; both want a reason, which the audit log keeps. An edit that was
+parked with its creation can be dropped alone: the creation is then tried without it. What is owed
+is access that TFE still gives: see
+[ScimRelayRevocationsOwed](alerts.md#scimrelayrevocationsowed).
 
 ## When that was not it
 `scim-relay support-bundle FILE` packs what a supporter needs: versions, configuration, what the

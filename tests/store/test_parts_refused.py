@@ -311,3 +311,41 @@ async def test_who_asks_about_the_group_or_the_part_hears_of_the_part_that_tfe_r
         assert Why.PARKED in {one.why for one in explain(facts, ())}
     whole = await lab.store.desk.facts(Kind.GROUP, "Crew")
     assert whole.members == (5, 3)
+
+
+async def test_who_was_to_join_a_refused_part_by_a_dropped_addition_is_not_in_the_group(lab):
+    ids = await lab.users(9)
+    await lab.run()
+    refuse(lab, "POST", "^/Groups$", r"Crew \(2\)")
+    crew = await lab.group("Crew", *ids[:4])
+    await lab.patch(Kind.GROUP, crew, add(ids[4]))
+    await lab.run()
+    lab.tfe.faults.clear()
+    addition, creation = await parked(lab)
+    assert addition > creation
+
+    await lab.store.desk.drop(addition, *WHY)
+    assert await lab.members(crew) == set(ids[:4])
+    await lab.store.desk.retry(creation, *WHY)
+    await is_in_step(lab, crew)
+    assert await lab.members(crew) == set(ids[:4])
+
+
+async def test_who_has_another_seat_since_keeps_it_when_its_addition_to_a_part_is_dropped(lab):
+    ids = await lab.users(9)
+    await lab.run()
+    refuse(lab, "POST", "^/Groups$", r"Crew \(2\)")
+    crew = await lab.group("Crew", *ids[:4])
+    await lab.patch(Kind.GROUP, crew, add(ids[4]))
+    await lab.run()
+    lab.tfe.faults.clear()
+    addition, creation = await parked(lab)
+    await lab.patch(Kind.GROUP, crew, remove(ids[0]), remove(ids[4]))
+    await lab.patch(Kind.GROUP, crew, add(ids[4]))
+    await lab.run()
+    assert "user00004" in parts(lab)["Crew"]
+
+    await lab.store.desk.drop(addition, *WHY)
+    await lab.store.desk.retry(creation, *WHY)
+    await is_in_step(lab, crew)
+    assert await lab.members(crew) == set(ids[1:5])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relay.rules.effects import (
     FIELD_OF,
@@ -11,7 +11,7 @@ from relay.rules.effects import (
 )
 from relay.rules.types import Field, Kind
 from relay.store.file.transaction import Transaction, from_json, to_json
-from relay.store.groups import nesting, part_upkeep, reseating
+from relay.store.groups import nesting, part_upkeep, reseating, seating
 from relay.store.state import checking, effects, rosters, rows
 from relay.store.state.claims import UNKNOWN
 
@@ -38,23 +38,29 @@ def pending(tx: Transaction, resource: int) -> list[tuple[int, dict[str, object]
     ]
 
 
+def _writers(tx: Transaction, resource: int, effect: Effect) -> list[tuple[int, dict[str, object]]]:
+    """The pending changes that wrote a key since its effect opened.
+
+    What was written before that was undone or sent meanwhile: the effect's base is younger.
+    """
+    return [
+        (change, writes)
+        for change, writes in pending(tx, resource)
+        if effect.first <= change <= effect.last and effect.key in effects.keys_written(writes)
+    ]
+
+
 def survivor(
     tx: Transaction, resource: int, effect: Effect
 ) -> tuple[int, dict[str, object]] | None:
     """The pending change before the last that wrote a key: what the key returns to (S1)."""
-    earlier = None
-    for change, writes in pending(tx, resource):
-        if change < effect.last and effect.key in effects.keys_written(writes):
-            earlier = (change, writes)
-    return earlier
+    earlier = [one for one in _writers(tx, resource, effect) if one[0] < effect.last]
+    return earlier[-1] if earlier else None
 
 
 def awaited(tx: Transaction, resource: int, effect: Effect) -> bool:
     """Whether a change that has not ended wrote a key as it is desired now, or before that."""
-    return any(
-        change <= effect.last and effect.key in effects.keys_written(writes)
-        for change, writes in pending(tx, resource)
-    )
+    return bool(_writers(tx, resource, effect))
 
 
 def believe_target(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
@@ -63,9 +69,7 @@ def believe_target(tx: Transaction, resource: ResourceRow, effect: Effect) -> No
         effect.base = to_json(int(bool(rosters.state(tx, resource.id, effect.key)[1])))
     elif resource.confirmed is not None:
         field = FIELD_OF[Key(effect.key)]
-        value = getattr(resource.confirmed, field)
-        shown = [{"value": value}] if field is Field.EMAIL and value else value
-        effect.base = to_json({"v": value, "s": shown})
+        effect.base = to_json(as_created(field, getattr(resource.confirmed, field)))
     tx.run(
         "UPDATE effect SET base = ? WHERE resource = ? AND key = ?",
         (effect.base, resource.id, effect.key),
@@ -145,6 +149,19 @@ def _return_field(
     else:
         writes = from_json(to_json(earlier[1]))
         value, written = writes["f"][field.value], writes.get("s", {}).get(attribute)
+    _put_field(tx, resource, field, (value, written), _connection(tx, effect))
+    confirmed = resource.confirmed
+    return (
+        confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
+    ) or not resource.c_exists
+
+
+def _put_field(
+    tx: Transaction, resource: ResourceRow, field: Field, values: tuple[Any, Any], connection: str
+) -> None:
+    """Have a field desired, and read by the IdP, as it once was written."""
+    value, written = values
+    attribute = shadow_attribute(resource.type, field)
     rows.set_desired(tx, resource.id, field, value)
     shadow = from_json(tx.value("SELECT shadow FROM resource WHERE id = ?", (resource.id,)))
     shadow = {name: kept for name, kept in shadow.items() if name != attribute}
@@ -152,12 +169,79 @@ def _return_field(
         shadow[attribute] = written
     tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), resource.id))
     if field is Field.NAME and resource.type is Kind.GROUP and resource.part_of is None:
-        now = rows.by_row(tx, resource.id)
-        part_upkeep.rename(tx, now, _connection(tx, effect), None)
-    confirmed = resource.confirmed
-    return (
-        confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
-    ) or not resource.c_exists
+        part_upkeep.rename(tx, rows.by_row(tx, resource.id), connection, None)
+
+
+def as_created(field: Field, value: object) -> dict[str, object]:
+    """A field of which only the value is kept, as the base of an effect."""
+    return {"v": value, "s": [{"value": value}] if field is Field.EMAIL and value else value}
+
+
+def take_back(tx: Transaction, resource: ResourceRow, change: int, writes: dict[str, Any]) -> None:
+    """Take back what a change wrote on top of a creation that TFE refused.
+
+    Nothing of such a resource is open, so the changes since its creation tell what is desired
+    without this one; a later POST wrote everything anew.
+    """
+    since = _since_creation(tx, resource, change)
+    if since is None:
+        return
+    after = {key for one, wrote in since if one > change for key in effects.keys_written(wrote)}
+    before = [wrote for one, wrote in since if one < change]
+    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    users = []
+    for key in sorted(effects.keys_written(writes) - after - {Key.EXISTS}):
+        if key > 0:
+            _sit_as(tx, resource, key, before, connection)
+            users.append(key)
+        else:
+            field = FIELD_OF[Key(key)]
+            _put_field(tx, resource, field, _last_written(resource.type, field, before), connection)
+    nesting.follow(tx, nesting.reach(tx, resource.part_of or resource.id, users), connection)
+
+
+def _since_creation(
+    tx: Transaction, resource: ResourceRow, change: int
+) -> list[tuple[int, dict[str, Any]]] | None:
+    """The other changes that stand, the creation first; None: it is not kept, or is newer."""
+    creation = tx.value(
+        "SELECT max(id) FROM change WHERE resource = ? AND json_extract(writes, '$.exists')",
+        (resource.id,),
+    )
+    if creation is None or change < creation:
+        return None
+    found = tx.all(
+        "SELECT id, writes FROM change WHERE resource = ?1 AND id >= ?2 AND id <> ?3"
+        " AND (id = ?2 OR state IN ('parked', 'delivered')) ORDER BY id",
+        (resource.id, creation, change),
+    )
+    return [(one, from_json(text)) for one, text in found]
+
+
+def _sit_as(
+    tx: Transaction,
+    group: ResourceRow,
+    user: int,
+    before: list[dict[str, Any]],
+    connection: str,
+) -> None:
+    """Have a user in a group, or out of it, as the changes before left it, or elsewhere as now."""
+    want = False
+    for writes in before:
+        want = user in writes.get("+", ()) or (want and user not in writes.get("-", ()))
+    if not want or seating.seat(tx, group.part_of or group.id, user) is None:
+        reseating.put(tx, group, user, connection, want=want)
+
+
+def _last_written(kind: Kind, field: Field, before: list[dict[str, Any]]) -> tuple[Any, Any]:
+    """A field's value and its shadow as the last of the changes wrote them, from a creation on."""
+    base = as_created(field, before[0]["f"][field.value])
+    value, written = base["v"], base["s"]
+    for writes in before[1:]:
+        if field.value in writes.get("f", {}):
+            value = writes["f"][field.value]
+            written = writes.get("s", {}).get(shadow_attribute(kind, field))
+    return value, written
 
 
 def undo_rest(tx: Transaction, resource: int, change: int) -> None:

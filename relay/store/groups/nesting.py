@@ -182,11 +182,3 @@ def _bring(
     name = tx.value("SELECT name FROM resource WHERE id = ?", (below,))
     seated = seating.spread(tx, before, wanted, most)
     parts.move(tx, before, seated, connection, f"through the nested group {name!r}")
-
-
-def inherited(tx: Transaction, group: int) -> list[int]:
-    """Who is in a group through nested ones only."""
-    found = tx.all(
-        "SELECT user_id FROM member WHERE group_id = ? AND desired = 1 AND via = 1", (group,)
-    )
-    return [user for (user,) in found]

@@ -158,6 +158,7 @@ def _revive(
     tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (parked.id,))
     tx.run("DELETE FROM member WHERE group_id = ? AND confirmed = 0 AND part = 0", (parked.id,))
     tx.run("DELETE FROM nest WHERE parent = ?", (parked.id,))
+    tx.run("DELETE FROM rejected WHERE resource = ?", (parked.id,))  # what it says now stands
     tx.run(
         "UPDATE resource SET size = ?, state = 'live', shadow = ?, modified = ?, given_to = ?"
         " WHERE id = ?",

@@ -39,6 +39,9 @@ def drop(tx: Transaction, change: int, actor: str, reason: str) -> None:
     match state:
         case ChangeState.PARKED:
             _forget(tx, resource, change, writes)
+            if resource.state == rows.PARKED and not writes.get("exists"):
+                returning.take_back(tx, resource, change, writes)
+                _note_difference(tx, resource, change, writes, (actor, reason))
         case ChangeState.PENDING:
             refusal = Refusal(410, f"dropped by an operator: {reason}")
             _undo(tx, resource, change, writes, refusal)
@@ -57,12 +60,34 @@ def _forget(tx: Transaction, resource: ResourceRow, change: int, writes: dict[st
     finishing.tell(tx, ended)
     tx.count(ChangeState.PARKED.value, by=-1)
     tx.count(ChangeState.DROPPED.value)
-    tx.run(
-        "DELETE FROM effect WHERE resource = ? AND state = 'parked' AND last = ?",
-        (resource.id, change),
-    )
-    if resource.state == rows.PARKED and writes.get("exists"):
+    if resource.state != rows.PARKED:
+        tx.run(
+            "DELETE FROM effect WHERE resource = ? AND state = 'parked' AND last = ?",
+            (resource.id, change),
+        )
+    elif not _keep_note(tx, resource) and writes.get("exists"):
         _gone(tx, resource)
+
+
+def _keep_note(tx: Transaction, resource: ResourceRow) -> bool:
+    """The note of a creation that is still parked goes to the last of its changes; False: none is.
+
+    It says what the IdP is told, and what the creation waits for (S2).
+    """
+    last = tx.value(
+        "SELECT max(id) FROM change WHERE resource = ?1 AND state = 'parked' AND EXISTS (SELECT 1"
+        " FROM change c WHERE c.resource = ?1 AND c.state = 'parked'"
+        " AND json_extract(c.writes, '$.exists'))",
+        (resource.id,),
+    )
+    if last is None:
+        return False
+    tx.run(
+        "UPDATE effect SET first = ?2, last = ?2 WHERE resource = ?1 AND key = 0"
+        " AND state = 'parked'",
+        (resource.id, last),
+    )
+    return True
 
 
 def _gone(tx: Transaction, resource: ResourceRow) -> None:
@@ -72,6 +97,7 @@ def _gone(tx: Transaction, resource: ResourceRow) -> None:
     if resource.part_of is not None:
         seating.release(tx, resource)
     removing.gone(tx, resource)
+    tx.run("DELETE FROM rejected WHERE resource = ?", (resource.id,))
     part_upkeep.end(tx, resource, connection or "relay")
     nesting.follow(tx, reach, connection or "relay")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from relay.errors import Refused
 from relay.rules.effects import FIELD_OF, Key, shadow_attribute
 from relay.rules.types import Field
-from relay.store.deliver import dependents
+from relay.store.deliver import dependents, returning
 from relay.store.edits import naming, writing
 from relay.store.file.transaction import from_json, to_json
 from relay.store.groups import nesting, part_upkeep, parts, reseating, seating
@@ -101,7 +101,8 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
             _edit_again(tx, resource, change, writes, before)
         before = before | writes.get("f", {})
         _join_again(tx, resource, change, writes)
-    _join_again(tx, resource, first, {"+": nesting.inherited(tx, resource.id)})
+    # Who came through nested groups meanwhile, or by a change that has ended since.
+    _join_again(tx, resource, first, {"+": rosters.unsent(tx, resource.id)})
     lanes.touch(tx, rows.by_row(tx, resource.id), first)
     reseating.relieve(
         tx, resource, tx.value("SELECT connection FROM change WHERE id = ?", (first,))
@@ -117,7 +118,7 @@ def _edit_again(
         field = Field(name)
         key = next(key for key, found in FIELD_OF.items() if found is field)
         value = before.get(name)
-        base = {"v": value, "s": [{"value": value}] if field is Field.EMAIL and value else value}
+        base = returning.as_created(field, value)
         effects.write(tx, resource.id, key, change, base=base, revokes=False)
 
 

@@ -141,6 +141,17 @@ def set_desired(tx: Transaction, group: int, user: int, value: bool) -> None:
     )
 
 
+def unsent(tx: Transaction, group: int) -> list[int]:
+    """Who is desired in TFE's own group, is not known to be there, and has no effect open."""
+    found = tx.all(
+        "SELECT user_id FROM member m WHERE group_id = ?1 AND desired = 1 AND part = 0"
+        " AND confirmed <> 1 AND NOT EXISTS"
+        " (SELECT 1 FROM effect e WHERE e.resource = ?1 AND e.key = m.user_id) ORDER BY user_id",
+        (group,),
+    )
+    return [user for (user,) in found]
+
+
 def forget_absent(tx: Transaction, group: int, user: int) -> None:
     """Drop the row of a membership that is neither desired nor in TFE, nor about to be sent.
 
