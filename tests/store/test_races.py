@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from support.idp import activate, add, deactivate, user
+from support.idp import activate, add, deactivate, remove, user
 
 from relay.rules import dialect
 from relay.rules.types import Kind
 from relay.rules.verdict import Answered
 from relay.simulator import Fault, FaultKind, Match
 from relay.store.deliver.claiming import Idle
+from relay.store.operate.listing import ChangeFilter
 from relay.store.state.claims import Purpose
 
 
@@ -123,3 +124,37 @@ async def test_a_404_for_somebody_deleted_meanwhile_is_no_refusal_of_the_group(l
     assert {one.method for one in sent} == {"DELETE", "PATCH"}  # planned again, nothing is asked
     assert await lab.state(added.change) == "delivered"
     assert lab.roster("Crew") == {"user00001@example.com"}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        Fault(kind=FaultKind.STATUS, status=422, detail="no"),
+        Fault(kind=FaultKind.RESET_BEFORE),
+        Fault(kind=FaultKind.STATUS, status=500),
+    ],
+    ids=["refused", "reset", "failed"],
+)
+async def test_a_group_whose_member_leaves_while_its_creation_fails_is_parked_once_refused(
+    lab, first
+):
+    ids = await lab.users(3)
+    await lab.run()
+    lab.tfe.faults.add(first, Match(method="POST"))
+    refused = Fault(kind=FaultKind.STATUS, status=422, detail="no")
+    lab.tfe.faults.add(refused, Match(method="POST", count=None))
+    crew = await lab.group("Crew", *ids)
+    lab.clock.turn(1)
+    creation = await lab.claim()
+    removal = await lab.patch(Kind.GROUP, crew, remove(ids[2]))
+    await lab.finish(creation, await lab.send(creation.request))
+    sent = await lab.run(most=20, within_s=600)
+
+    assert len(sent) < 10
+    assert (await lab.counters())["pending"] == 0
+    assert await lab.state(removal.change) in ("delivered", "parked")
+    [parked, *_] = (await lab.store.changes(ChangeFilter(state="parked")))[::-1]
+    lab.tfe.faults.clear()
+    await lab.store.desk.retry(parked["id"], "ada", "TFE takes it now")
+    await lab.run()
+    assert lab.roster("Crew") == {"user00000@example.com", "user00001@example.com"}

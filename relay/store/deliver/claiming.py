@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from relay.errors import LaneFault
 from relay.rules import reads
 from relay.rules.planner import plan
+from relay.rules.types import Kind
 from relay.store.compare import adopting
 from relay.store.deliver import attempting, parking, unsendable
 from relay.store.deliver.planning import Draft, draft, due_part
@@ -127,6 +128,8 @@ def _claim_lane(tx: Transaction, resource: ResourceRow, profile: TargetProfile) 
     ask = tx.value("SELECT ask FROM lane WHERE resource = ?", (resource.id,))
     if ask is not None:
         return _ask(tx, resource, ask)
+    if not resource.c_exists and resource.type is Kind.GROUP:
+        unsendable.close_absent(tx, resource)
     drafted = draft(tx, resource, profile)
     try:
         planned = plan(drafted.snapshot, profile) if drafted else None
