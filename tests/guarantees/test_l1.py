@@ -124,6 +124,42 @@ async def test_a_stop_waits_for_the_answer_to_what_is_under_way(sim, tmp_path):
     assert not [entry for entry in sim.log.entries() if entry.path.startswith("/Users/")]
 
 
+@pytest.mark.parametrize("kind", [FaultKind.SLOW_BEFORE, FaultKind.SLOW_AFTER])
+@pytest.mark.parametrize("again", [None, signal.SIGTERM, signal.SIGINT])
+async def test_whatever_is_under_way_is_done_once_however_the_relay_is_told_to_stop(
+    sim, tmp_path, kind, again
+):
+    """Before TFE did it and after; told once, or twice by either signal; of every kind."""
+    relay = await started(sim, tmp_path, target={"rate": 100}, answer={"wait": "0s"})
+    creator = Creator(relay.port, 0, 2)
+    await creator.run()
+    await relay.settled()
+    first, second = creator.acknowledged.values()
+    rules = [
+        sim.faults.add(Fault(kind=kind, delay_s=1.0), Match(method=method))
+        for method in ("POST", "PATCH", "DELETE")
+    ]
+    async with Idp(relay.base) as idp:
+        await idp.create_user("new@example.com")
+        await idp.patch(f"/Users/{first}", deactivate())
+        await idp.delete(f"/Users/{second}")
+    await until(lambda: all(rule.met for rule in rules))
+    relay.process.send_signal(signal.SIGTERM)
+    await until(lambda: any(one.get("event") == "relay.stopping" for one in relay.lines))
+    if again is None:
+        assert await relay.process.wait() == 0
+    else:
+        assert await relay.stop(again) == 1
+
+    relay = await started(sim, tmp_path, target={"rate": 100})
+    await relay.settled()
+    found = {one.fields.user_name: one.fields.active for one in sim.directory.users}
+    assert found == {creator.names[0]: False, "new@example.com": True}
+    counted = (await relay.status())["changes"]
+    assert (counted["accepted"], counted["delivered"]) == (5, 5)
+    assert await relay.stop() == 0
+
+
 async def test_a_bad_configuration_leaves_with_two_and_names_the_key(sim, tmp_path):
     config = write_config(sim, tmp_path, target={"rat": 9})
     relay = RelayProcess(config)
