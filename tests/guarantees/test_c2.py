@@ -73,6 +73,14 @@ ONCE_WRONG = {
     "the same, its creation under way when TFE is paused": [
         ANN, ("rename_user", 0, "cy"), ("pause", 20.0), ANN
     ],
+    "a deletion rejected while the creation is under way with a name that was left since": [
+        ("create_user", "ann", False, None), ("rename_user", 0, "bob"),
+        ("move_address", 0, "bob"), ("recreate_user", 0), ("reject",),
+    ],
+    "a name that a held rename left, taken, and exchanged back before anything was sent": [
+        ("create_group", "bob", ()), ("put_group", 0, "ann", ()),
+        ("create_group", "bob", ()), ("swap_groups", 0, 1),
+    ],
     "two names exchanged, one of them by a creation that is held": [ANN, CY, ("swap_users", 0, 1)],
 }  # fmt: skip
 """Found by 10,000 histories."""

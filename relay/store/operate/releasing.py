@@ -137,8 +137,11 @@ def approve(tx: Transaction, selection: Selection, actor: str, reason: str) -> l
 
 
 def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> list[Held]:
-    """Undo the next batch of held effects: their keys are desired as they were; those of it."""
-    found = _batch(tx, selection)
+    """Undo the next batch of held effects: their keys are desired as they were; those of it.
+
+    A deletion that cannot be undone yet stays held.
+    """
+    found = [one for one in _batch(tx, selection) if not _under_another_name(tx, one)]
     for one in found:
         _note(tx, "rejected", one, actor, reason)
         ledger.strike_out(tx, one.resource, [one.key])
@@ -155,6 +158,18 @@ def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> li
         _undo(tx, resource, by_resource[resource], refusal)
     _after(tx, by_resource)
     return found
+
+
+def _under_another_name(tx: Transaction, one: Held) -> bool:
+    """Whether a deletion waits for the creation before it, and nobody could take over what it made.
+
+    It is under way with a name that nobody has here; the name it was to have is a successor's.
+    """
+    resource = rows.by_row(tx, one.resource)
+    if one.key != Key.EXISTS or resource.wanted or resource.c_exists or resource.sent_name is None:
+        return False
+    renamed = resource.sent_name.casefold() != resource.name_key
+    return renamed and rows.live_by_name(tx, resource.type, resource.name) is not None
 
 
 def _turn(tx: Transaction, row: int, keys: list[int]) -> tuple[bool, bool]:

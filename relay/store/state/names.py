@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import Key
 from relay.store.file.transaction import from_json
+from relay.store.state import rows
 
 if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
@@ -36,7 +37,8 @@ def holder(tx: Transaction, resource: ResourceRow) -> int | None:
         " UNION ALL SELECT id FROM resource WHERE kind = ?1 AND id <> ?2 AND sent_name_key = ?3"
         " AND (name_key <> ?3 OR state <> 'live')"
         " UNION ALL SELECT id FROM resource r WHERE kind = ?1 AND id <> ?2"
-        " AND reserved_name_key = ?3 AND c_exists = 0 AND EXISTS"
+        " AND reserved_name_key = ?3 AND c_exists = 0 AND (name_key <> ?3 OR state <> 'live')"
+        " AND EXISTS"
         " (SELECT 1 FROM effect x WHERE x.resource = r.id AND x.key = -1 AND x.state = 'held')) h"
         " WHERE e.resource = ?2 AND e.key = ?4 AND e.state = 'open' LIMIT 1",
         (resource.kind, resource.id, name, int(claims)),
@@ -55,11 +57,14 @@ def before_held(tx: Transaction, resource: int) -> str | None:
 
 
 def cycle(tx: Transaction, resource: int) -> list[int]:
-    """The resources that wait for each other's names in a ring with this one; empty if none do."""
+    """The resources that wait for each other's names in a ring with this one; empty if none do.
+
+    Whoever waits for a name that is free by now is in no ring: it looks again soon.
+    """
     ring = [resource]
     while True:
         behind = tx.value("SELECT behind FROM lane WHERE resource = ?", (ring[-1],))
-        if behind is None:
+        if behind is None or holder(tx, rows.by_row(tx, ring[-1])) != behind:
             return []
         if behind == resource:
             return ring
