@@ -77,13 +77,22 @@ def _pending_again(tx: Transaction, change: int) -> None:
 
 
 def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> list[int]:
-    """A creation, and the edits that were parked on top of it, as they were accepted."""
+    """A creation, and the edits that were parked on top of it, as they were accepted.
+
+    Of what TFE lost and refused to create anew only the edits are parked: they are delivered with
+    its creation, all of them.
+    """
     naming.refuse_taken_name(tx, resource.type, resource.name, resource.id, profile)
     first = tx.value(
         "SELECT max(id) FROM change WHERE resource = ? AND state = 'parked'"
         " AND json_extract(writes, '$.exists')",
         (resource.id,),
     )
+    lost = first is None
+    if lost:
+        first = tx.value(
+            "SELECT min(id) FROM change WHERE resource = ? AND state = 'parked'", (resource.id,)
+        )
     again = tx.all(
         "SELECT id, writes FROM change WHERE resource = ? AND state = 'parked' AND id >= ?"
         " ORDER BY id",
@@ -95,7 +104,7 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
     for change, text in again:
         writes = from_json(text)
         _pending_again(tx, change)
-        if writes.get("exists"):
+        if lost or writes.get("exists"):
             effects.write(tx, resource.id, Key.EXISTS, change, base=None, revokes=False)
         else:
             _edit_again(tx, resource, change, writes, before)
