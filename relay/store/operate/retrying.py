@@ -83,16 +83,7 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
     its creation, all of them.
     """
     naming.refuse_taken_name(tx, resource.type, resource.name, resource.id, profile)
-    first = tx.value(
-        "SELECT max(id) FROM change WHERE resource = ? AND state = 'parked'"
-        " AND json_extract(writes, '$.exists')",
-        (resource.id,),
-    )
-    lost = first is None
-    if lost:
-        first = tx.value(
-            "SELECT min(id) FROM change WHERE resource = ? AND state = 'parked'", (resource.id,)
-        )
+    first, lost = _first_parked(tx, resource.id)
     again = tx.all(
         "SELECT id, writes FROM change WHERE resource = ? AND state = 'parked' AND id >= ?"
         " ORDER BY id",
@@ -117,6 +108,16 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
         tx, resource, tx.value("SELECT connection FROM change WHERE id = ?", (first,))
     )
     return [change for change, _ in again]
+
+
+def _first_parked(tx: Transaction, resource: int) -> tuple[int, bool]:
+    """The parked change to begin with, and whether it is an edit: its creation was delivered."""
+    creation, oldest = tx.one(
+        "SELECT max(id) FILTER (WHERE json_extract(writes, '$.exists')), min(id) FROM change"
+        " WHERE resource = ? AND state = 'parked'",
+        (resource,),
+    )
+    return (oldest, True) if creation is None else (creation, False)
 
 
 def _edit_again(
