@@ -72,7 +72,8 @@ async def test_what_waits_goes_on_as_if_nobody_had_touched_the_clock(
     assert (await typed(None, "verify", str(tmp_path / "relay.db")))[0] == 0
 
 
-@pytest.mark.parametrize("jump", JUMPS)
+# By less than the longest wait there is, nobody can tell a wait from a clock that was ahead.
+@pytest.mark.parametrize("jump", [7200, -7200, YEAR_S, -YEAR_S])
 async def test_a_database_of_another_time_is_gone_on_with_at_once(unlimited, tmp_path, wall, jump):
     file, environ = wall
     file.write_text(str(jump))
