@@ -27,11 +27,7 @@ from relay.daemon.reloading import Reloading
 from relay.daemon.supervision import delivering
 from relay.daemon.token_use import TokenUse
 from relay.daemon.upstream import DeliveryUpstream
-from relay.daemon.wiring import (
-    front_settings,
-    site_watch,
-    target_client,
-)
+from relay.daemon.wiring import front_settings, site_watch, target_client
 from relay.front.auth import TokenTable
 from relay.front.front import Front
 from relay.front.server import Listening, serve_front

@@ -60,6 +60,11 @@ class RandomIds:
         return str(uuid.uuid4())
 
 
+def age_s(clock: Clock, at: float) -> float:
+    """Seconds since a moment of wall time, to the millisecond; none of a moment that is to come."""
+    return round(max(0.0, clock.wall() - at), 3)
+
+
 def system_rng() -> Rng:
     """A generator seeded by the operating system."""
     return random.Random()  # noqa: S311 - jitter, not secrets

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from relay.clock import age_s
 from relay.daemon.gauging import Gauging
 from relay.store.state.holds import HoldName
 from relay.telemetry.metrics import Snapshot as Gauges
@@ -54,7 +55,7 @@ class Reporter:
             await asyncio.sleep(EVERY_S)
 
     def _age(self, at: float | None) -> float:
-        return 0.0 if at is None else round(max(0.0, self._clock.wall() - at), 3)
+        return 0.0 if at is None else age_s(self._clock, at)
 
     def _gauges(self, now: Snapshot) -> Gauges:
         path = self._store.path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.rules import reads
-from relay.rules.shadow import TargetResource, from_target
+from relay.rules.shadow import TargetResource, readable
 from relay.rules.verdict import Outcome, Verdict
 from relay.store.compare.importing import ImportState
 from relay.telemetry import events
@@ -219,14 +219,6 @@ def listed(kind: Kind, verdict: Verdict) -> Listed | None:
         return None
     usable = (readable(kind, entry) for entry in entries)
     return Listed(tuple(found for found in usable if found is not None), total)
-
-
-def readable(kind: Kind, entry: object) -> TargetResource | None:
-    """A resource of TFE's, or None if it cannot be used as what it claims to be."""
-    try:
-        return from_target(kind, entry)  # type: ignore[arg-type]  # JSON, checked in there
-    except ValueError:
-        return None
 
 
 def _is_asked(found: TargetResource, attribute: str, value: str) -> bool:

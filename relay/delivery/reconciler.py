@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from relay.delivery.importer import PAGE, listed, readable
+from relay.delivery.importer import PAGE, listed
 from relay.errors import RelayError
 from relay.rules import reads
+from relay.rules.shadow import readable
 from relay.rules.verdict import Outcome
 from relay.store.compare.sweeping import Sweep
 from relay.telemetry import events

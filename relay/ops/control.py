@@ -22,6 +22,7 @@ from aiohttp import web
 
 from relay.errors import RelayError, SettingsError
 from relay.ops.errors import NotFound
+from relay.ops.runner import runner_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 _MAX_REQUEST_BYTES: Final = 1_000_000
 _BODY_S: Final = 10.0
 """A request's body comes within this: a client that stopped in the middle holds nobody up."""
-_KEEPALIVE_S: Final = 15.0
-"""Silent connections are closed: whoever leaves them open uses up no descriptors of the front's."""
-END_S: Final = 5.0
-"""At a stop orders under way are given this long, and once more after they were cancelled."""
 _SOCKET_MODE: Final = 0o660
 _DIRECTORY_MODE: Final = 0o750
 _UCRED: Final = "3i"  # struct ucred: pid, uid, gid
@@ -60,12 +57,7 @@ async def serve_control(path: Path, routes: Mapping[str, Route]) -> AsyncIterato
         SettingsError: the path is too long, in use by a living process, or not a socket.
     """
     _prepare(path)
-    runner = web.AppRunner(
-        control_app(routes),
-        access_log=None,
-        keepalive_timeout=_KEEPALIVE_S,
-        shutdown_timeout=END_S,
-    )
+    runner = runner_of(control_app(routes))
     await runner.setup()
     try:
         listener = _bound(path)

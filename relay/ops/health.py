@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
+from relay.ops.runner import runner_of
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 METRICS_MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-
-END_S: Final = 5.0
-"""At a stop answers under way are given this long, and once more after they were cancelled."""
 
 
 class ListenAddress(Protocol):
@@ -78,9 +76,7 @@ async def serve_health(address: ListenAddress, probes: Probes) -> AsyncIterator[
     Raises:
         OSError: the address cannot be used.
     """
-    runner = web.AppRunner(
-        health_app(probes), access_log=None, keepalive_timeout=15, shutdown_timeout=END_S
-    )
+    runner = runner_of(health_app(probes))
     await runner.setup()
     try:
         await web.TCPSite(runner, address.host, address.port).start()

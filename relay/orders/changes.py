@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relay.clock import age_s
 from relay.errors import RelayError
 from relay.ops.errors import NotFound
 from relay.orders.arguments import filter_of, why_of
@@ -52,7 +53,7 @@ class ChangeOrders:
     def _row(self, row: JsonObject) -> JsonObject:
         status, detail, at = row["status"], row["detail"], row["at"]
         reason = " ".join(str(part) for part in (status, detail) if part is not None)
-        age = self._age(at) if isinstance(at, int | float) else 0.0
+        age = age_s(self._clock, at) if isinstance(at, int | float) else 0.0
         return {**row, "change": row["id"], "age_s": age, "reason": reason}
 
     async def _show(self, arguments: JsonObject, _actor: str) -> Json:
@@ -61,9 +62,6 @@ class ChangeOrders:
         if row is None:
             raise NotFound(f"no change has the number {number}")
         return self._row(row) | await told_of(self._store, self._keeper, row)
-
-    def _age(self, at: float) -> float:
-        return round(max(0.0, self._clock.wall() - at), 3)
 
     async def _retry(self, arguments: JsonObject, actor: str) -> Json:
         """Try parked changes again, and waiting ones at once."""

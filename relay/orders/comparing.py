@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relay.clock import age_s
+
 if TYPE_CHECKING:
     from relay.clock import Clock
     from relay.delivery.reconciler import Reconciler
@@ -40,7 +42,7 @@ class Comparing:
                     "name": one.name,
                     "what": one.what.value,
                     "detail": one.detail,
-                    "age_s": self._age(one.at),
+                    "age_s": age_s(self._clock, one.at),
                 }
                 for one in found
             ],
@@ -50,11 +52,8 @@ class Comparing:
         """A sweep in a few fields; `began_s` is None before the first."""
         return {
             "under_way": sweep.finished is None,
-            "began_s": self._age(sweep.began) if sweep.began else None,
+            "began_s": age_s(self._clock, sweep.began) if sweep.began else None,
             "mends": sweep.mend,
             "checked": sweep.checked,
             "found": dict[str, "Json"](sweep.found),
         }
-
-    def _age(self, at: float) -> float:
-        return round(max(0.0, self._clock.wall() - at), 3)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from relay.clock import age_s
 from relay.ops.errors import NotFound
 from relay.orders.arguments import SHOWN, selection_of, why_of
 from relay.rules.conditions import HOLDS
@@ -55,7 +56,7 @@ class HoldOrders:
             "holds": [
                 {
                     "hold": hold.name.value,
-                    "age_s": self._age(hold.since),
+                    "age_s": age_s(self._clock, hold.since),
                     "reason": hold.reason,
                     "cause": HOLDS[hold.name.value].cause,
                     "cure": HOLDS[hold.name.value].cure,
@@ -80,7 +81,7 @@ class HoldOrders:
                     "what": _what(row),
                     "change": row["change"],
                     "connection": row["connection"],
-                    "age_s": self._age(row["at"]),
+                    "age_s": age_s(self._clock, cast("float", row["at"])),
                     "rejected_by": row["actor"],
                     "reason": row["reason"],
                 }
@@ -103,13 +104,10 @@ class HoldOrders:
                 "name": one.name,
                 "what": what(one.key, one.member, one.kind),
                 "held_by": one.why,
-                "age_s": self._age(one.at),
+                "age_s": age_s(self._clock, one.at),
             }
             for one in held[:SHOWN]
         ]
-
-    def _age(self, at: Any) -> float:
-        return round(max(0.0, self._clock.wall() - float(at)), 3)
 
     async def _approve(self, arguments: JsonObject, actor: str) -> Json:
         """Let held effects go."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from relay.clock import age_s
 from relay.errors import Unavailable
 from relay.orders.tokens import tokens_told
 from relay.rules.conditions import HOLDS, advice, next_step
@@ -165,7 +166,7 @@ class Status:
         return round(self._clock.wall() - at, 3)
 
     def _age(self, at: float | None) -> float:
-        return 0.0 if at is None else round(max(0.0, self._clock.wall() - at), 3)
+        return 0.0 if at is None else age_s(self._clock, at)
 
 
 def _refused(one: Refused) -> JsonObject:

@@ -161,6 +161,14 @@ def from_target(kind: Kind, body: Json) -> TargetResource:
         raise ValueError(f"cannot use TFE's answer: {refused.detail}") from refused
 
 
+def readable(kind: Kind, body: object) -> TargetResource | None:
+    """A resource of TFE's, or None if it cannot be used as what it claims to be."""
+    try:
+        return from_target(kind, body)  # type: ignore[arg-type]  # JSON, checked in there
+    except ValueError:
+        return None
+
+
 def _from_target(kind: Kind, body: Json) -> TargetResource:
     write = parse_create(kind, body)
     assert isinstance(body, dict)

@@ -35,6 +35,12 @@ async def started(config, environ):
     return relay
 
 
+async def filled(idp):
+    """Two users, and a group that has one of them."""
+    ada, bob = [await idp.create_user(f"{name}@example.com") for name in ("ada", "bob")]
+    return ada, bob, await idp.create_group("Crew", ada)
+
+
 def active(sim, name):
     [user] = sim.directory.users.named(name)
     return user.fields.active
@@ -48,8 +54,7 @@ async def test_what_waits_goes_on_as_if_nobody_had_touched_the_clock(
     config = write_config(unlimited, tmp_path, target={"rate": 100}, answer={"wait": "0s"})
     relay = await started(config, environ)
     async with Idp(relay.base) as idp:
-        ada, bob = [await idp.create_user(f"{name}@example.com") for name in ("ada", "bob")]
-        crew = await idp.create_group("Crew", ada)
+        ada, bob, crew = await filled(idp)
         await relay.settled()
         refusal = Fault(kind=FaultKind.STATUS, status=400, detail="no")
         unlimited.faults.add(refusal, Match(method="PATCH", path="Users", count=1))
@@ -80,8 +85,7 @@ async def test_a_database_of_another_time_is_gone_on_with_at_once(unlimited, tmp
     config = write_config(unlimited, tmp_path, target={"rate": 100}, answer={"wait": "0s"})
     relay = await started(config, environ)
     async with Idp(relay.base) as idp:
-        ada, bob = [await idp.create_user(f"{name}@example.com") for name in ("ada", "bob")]
-        crew = await idp.create_group("Crew", ada)
+        ada, bob, crew = await filled(idp)
         await relay.settled()
         refusal = Fault(kind=FaultKind.STATUS, status=400, detail="no")
         rule = unlimited.faults.add(refusal, Match(method="PATCH", count=None))

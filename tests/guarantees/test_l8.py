@@ -21,16 +21,26 @@ async def used(sim, folder):
     return people, crew
 
 
-async def test_an_older_copy_starts_in_the_hold_restored(unlimited, tmp_path):
-    await used(unlimited, tmp_path)
-    database = tmp_path / "relay.db"
+async def older_copy_put_there(sim, folder):
+    """A database in its place that a relay has opened once more since."""
+    await used(sim, folder)
+    database = folder / "relay.db"
     old = database.read_bytes()
-    async with relay_for(unlimited, tmp_path, target=FAST):
+    async with relay_for(sim, folder, target=FAST):
         pass
     database.write_bytes(old)
-    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
+    return database
+
+
+async def starts_held(sim, folder):
+    async with relay_for(sim, folder, target=FAST) as relay:
         [hold] = (await relay.store.snapshot()).holds
         assert (hold.name, "an older copy" in hold.reason) == ("restored", True)
+
+
+async def test_an_older_copy_starts_in_the_hold_restored(unlimited, tmp_path):
+    await older_copy_put_there(unlimited, tmp_path)
+    await starts_held(unlimited, tmp_path)
 
 
 def died_at_its_start(path):
@@ -45,16 +55,8 @@ def died_at_its_start(path):
 
 
 async def test_an_older_copy_is_held_though_the_first_start_on_it_died(unlimited, tmp_path):
-    await used(unlimited, tmp_path)
-    database = tmp_path / "relay.db"
-    old = database.read_bytes()
-    async with relay_for(unlimited, tmp_path, target=FAST):
-        pass
-    database.write_bytes(old)
-    died_at_its_start(database)
-    async with relay_for(unlimited, tmp_path, target=FAST) as relay:
-        [hold] = (await relay.store.snapshot()).holds
-        assert (hold.name, "an older copy" in hold.reason) == ("restored", True)
+    died_at_its_start(await older_copy_put_there(unlimited, tmp_path))
+    await starts_held(unlimited, tmp_path)
 
 
 async def backed_up(sim, folder, meanwhile):

@@ -10,7 +10,7 @@ import pytest
 from support.relays import typed
 
 from relay.errors import RelayError, SettingsError
-from relay.ops import control
+from relay.ops import control, runner
 from relay.ops.client import ask
 from relay.ops.control import serve_control
 from relay.ops.errors import DaemonUnreachable, NotFound
@@ -92,7 +92,7 @@ async def test_a_file_or_a_path_too_long_is_refused(tmp_path):
 async def test_a_client_that_stopped_in_the_middle_of_its_order_does_not_hold_up_the_end(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(control, "END_S", 0.1)
+    monkeypatch.setattr(runner, "END_S", 0.1)
     path = tmp_path / "control.sock"
     loop = asyncio.get_running_loop()
 
@@ -120,7 +120,7 @@ async def test_a_client_that_stops_in_the_middle_of_its_order_is_told_so(tmp_pat
 
 
 async def test_a_connection_that_says_nothing_is_closed(tmp_path, monkeypatch):
-    monkeypatch.setattr(control, "_KEEPALIVE_S", 0.1)
+    monkeypatch.setattr(runner, "KEEPALIVE_S", 0.1)
     path = tmp_path / "control.sock"
 
     async with serve_control(path, ROUTES):

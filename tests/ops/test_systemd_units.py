@@ -11,7 +11,7 @@ import pytest
 
 from relay.cli.exits import Exit
 from relay.daemon.supervision import DRAIN_S
-from relay.ops import control, health
+from relay.ops.runner import END_S
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 SERVICES = sorted(SYSTEMD.glob("*.service"))
@@ -117,7 +117,7 @@ def test_a_start_that_no_restart_cures_is_not_repeated():
 def test_systemd_waits_longer_for_the_end_than_the_relay_drains():
     stop_s = int(options("scim-relay.service", "Service")["TimeoutStopSec"])
 
-    operators_s = 2 * (control.END_S + health.END_S)  # aiohttp waits again after it cancelled
+    operators_s = 2 * (END_S + END_S)  # aiohttp waits again after it cancelled
     assert stop_s > DRAIN_S + operators_s + 10 + 2  # the front, and what it adds
 
 

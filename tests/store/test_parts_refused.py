@@ -313,7 +313,8 @@ async def test_who_asks_about_the_group_or_the_part_hears_of_the_part_that_tfe_r
     assert whole.members == (5, 3)
 
 
-async def test_who_was_to_join_a_refused_part_by_a_dropped_addition_is_not_in_the_group(lab):
+async def addition_to_a_refused_part(lab):
+    """The users, the group, and the parked creation of its second part and addition to that."""
     ids = await lab.users(9)
     await lab.run()
     refuse(lab, "POST", "^/Groups$", r"Crew \(2\)")
@@ -322,6 +323,11 @@ async def test_who_was_to_join_a_refused_part_by_a_dropped_addition_is_not_in_th
     await lab.run()
     lab.tfe.faults.clear()
     addition, creation = await parked(lab)
+    return ids, crew, creation, addition
+
+
+async def test_who_was_to_join_a_refused_part_by_a_dropped_addition_is_not_in_the_group(lab):
+    ids, crew, creation, addition = await addition_to_a_refused_part(lab)
     assert addition > creation
 
     await lab.store.desk.drop(addition, *WHY)
@@ -332,14 +338,7 @@ async def test_who_was_to_join_a_refused_part_by_a_dropped_addition_is_not_in_th
 
 
 async def test_who_has_another_seat_since_keeps_it_when_its_addition_to_a_part_is_dropped(lab):
-    ids = await lab.users(9)
-    await lab.run()
-    refuse(lab, "POST", "^/Groups$", r"Crew \(2\)")
-    crew = await lab.group("Crew", *ids[:4])
-    await lab.patch(Kind.GROUP, crew, add(ids[4]))
-    await lab.run()
-    lab.tfe.faults.clear()
-    addition, creation = await parked(lab)
+    ids, crew, creation, addition = await addition_to_a_refused_part(lab)
     await lab.patch(Kind.GROUP, crew, remove(ids[0]), remove(ids[4]))
     await lab.patch(Kind.GROUP, crew, add(ids[4]))
     await lab.run()

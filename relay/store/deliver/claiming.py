@@ -226,20 +226,22 @@ def _read_back(tx: Transaction, resource: ResourceRow, purpose: Purpose) -> Clai
 
 def _verification(tx: Transaction) -> Claim | None:
     """The oldest due check of what an ambiguous attempt left behind (K2), in an idle slot."""
-    while True:
-        row, bound = tx.one(
-            "SELECT v.resource, r.target_id IS NOT NULL FROM verification v"
-            " LEFT JOIN lane l ON l.resource = v.resource LEFT JOIN resource r ON r.id = v.resource"
-            " WHERE v.due <= ? AND ifnull(l.state, '') <> 'sending' ORDER BY v.due LIMIT 1",
-            (tx.now,),
-        ) or (None, True)
+    while found := tx.one(
+        "SELECT v.resource, r.target_id IS NOT NULL FROM verification v"
+        " LEFT JOIN lane l ON l.resource = v.resource LEFT JOIN resource r ON r.id = v.resource"
+        " WHERE v.due <= ? AND ifnull(l.state, '') <> 'sending' ORDER BY v.due LIMIT 1",
+        (tx.now,),
+    ):
+        row, bound = found
         if bound:
-            break
+            return _verify(tx, row)
         # There is nothing to be read of what TFE does not have.
         tx.run("DELETE FROM verification WHERE resource = ?", (row,))
-    if row is None:
-        return None
-    # It stays due until it succeeds: asked again later if this attempt brings nothing.
+    return None
+
+
+def _verify(tx: Transaction, row: int) -> Claim | None:
+    """Read back what TFE has; it stays due until that succeeds, and is asked again later."""
     tx.run("UPDATE verification SET due = ? WHERE resource = ?", (tx.now + VERIFY_AGAIN_S, row))
     with _charged(row):
         return _read_back(tx, rows.by_row(tx, row), Purpose.VERIFY)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
 from relay.rules.effects import Key
-from relay.rules.shadow import TargetResource, from_target
+from relay.rules.shadow import TargetResource, readable
 from relay.store.compare import adopting
 from relay.store.deliver import parking
 from relay.store.deliver.parking import Refusal, refuse
@@ -70,13 +70,8 @@ def listed(kind: Kind, body: Json) -> tuple[list[TargetResource], bool]:
     entries = body.get("Resources", [] if body.get("totalResults") == 0 else None)
     if not isinstance(entries, list):
         return [], False
-    resources, whole = list[TargetResource](), True
-    for entry in entries:
-        try:
-            resources.append(from_target(kind, entry))
-        except ValueError:
-            whole = False
-    return resources, whole
+    found = [readable(kind, entry) for entry in entries]
+    return [one for one in found if one is not None], None not in found
 
 
 def _matches(resource: TargetResource, attribute: str, value: str) -> bool:
@@ -210,13 +205,8 @@ def read_back(tx: Transaction, claim: Claim, verdict: Verdict, unit: float) -> N
 
     What is not readable as the resource that was asked for is no answer: it is asked for later.
     """
-    try:
-        resource = from_target(claim.kind, verdict.resource)
-    except ValueError:
-        refused(tx, claim, unit)
-        return
-    row = rows.by_row(tx, claim.resource)
-    if row.target_id != resource.id:
+    resource, row = readable(claim.kind, verdict.resource), rows.by_row(tx, claim.resource)
+    if resource is None or row.target_id != resource.id:
         refused(tx, claim, unit)
         return
     doubt = tx.value("SELECT doubt FROM lane WHERE resource = ?", (claim.resource,))

@@ -270,9 +270,9 @@ def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: R
     What it returned to may be refused as well, and nobody waits for that: then TFE's word stands,
     unless it would give access back.
     """
-    earlier = returning.survivor(tx, resource.id, effect)
+    writers = returning.writers(tx, resource.id, effect)
     value = returning.desired_value(tx, resource, effect.key)
-    if not returning.awaited(tx, resource.id, effect):
+    if not writers:
         if revokes(effect.key, value):
             tx.run(
                 "UPDATE effect SET revokes = 1 WHERE resource = ? AND key = ?",
@@ -281,7 +281,7 @@ def _park_key(tx: Transaction, resource: ResourceRow, effect: Effect, refusal: R
             _owe(tx, resource.id, effect, refusal)
             return
         returning.believe_target(tx, resource, effect)
-    settled = returning.return_to(tx, resource, effect, earlier)
+    settled = returning.return_to(tx, resource, effect, returning.survivor(writers, effect))
     end_change(tx, effect.last, ChangeState.PARKED, refusal)
     if settled:
         _note(tx, resource.id, effect.key, effect.last, _reason(refusal, value))

@@ -38,7 +38,7 @@ def pending(tx: Transaction, resource: int) -> list[tuple[int, dict[str, object]
     ]
 
 
-def _writers(tx: Transaction, resource: int, effect: Effect) -> list[tuple[int, dict[str, object]]]:
+def writers(tx: Transaction, resource: int, effect: Effect) -> list[tuple[int, dict[str, object]]]:
     """The pending changes that wrote a key since its effect opened.
 
     What was written before that was undone or sent meanwhile: the effect's base is younger.
@@ -51,16 +51,11 @@ def _writers(tx: Transaction, resource: int, effect: Effect) -> list[tuple[int, 
 
 
 def survivor(
-    tx: Transaction, resource: int, effect: Effect
+    wrote: list[tuple[int, dict[str, object]]], effect: Effect
 ) -> tuple[int, dict[str, object]] | None:
-    """The pending change before the last that wrote a key: what the key returns to (S1)."""
-    earlier = [one for one in _writers(tx, resource, effect) if one[0] < effect.last]
+    """Of a key's writers the one before the last: what the key returns to (S1)."""
+    earlier = [one for one in wrote if one[0] < effect.last]
     return earlier[-1] if earlier else None
-
-
-def awaited(tx: Transaction, resource: int, effect: Effect) -> bool:
-    """Whether a change that has not ended wrote a key as it is desired now, or before that."""
-    return bool(_writers(tx, resource, effect))
 
 
 def believe_target(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:

@@ -74,7 +74,6 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._database = path
         self._path = path.with_name(path.name + ".lock")
-        self._descriptor: int | None = None
         self._held: list[int] = []
 
     def acquire(self) -> None:
@@ -83,11 +82,11 @@ class FileLock:
         Raises:
             AlreadyRunning: another process holds it.
         """
-        self._descriptor = self._taken(self._path, os.O_RDWR | os.O_CREAT)
+        self._take(self._path, os.O_RDWR | os.O_CREAT)
         if self._database.exists():
-            self._taken(self._database, os.O_RDONLY)
+            self._take(self._database, os.O_RDONLY)
 
-    def _taken(self, path: Path, how: int) -> int:
+    def _take(self, path: Path, how: int) -> None:
         descriptor = os.open(path, how | os.O_CLOEXEC, 0o600)
         self._held.append(descriptor)
         try:
@@ -98,24 +97,22 @@ class FileLock:
                 f"cannot open {self._database.name}: another relay holds it; "
                 "stop that one first, two relays would double the rate"
             ) from None
-        return descriptor
 
     @property
     def remembered(self) -> Identity | None:
         """The database that was here when the lock was last held."""
-        assert self._descriptor is not None, "the lock is held"
-        return identity.remembered(self._descriptor)
+        assert self._held, "the lock is held"
+        return identity.remembered(self._held[0])
 
     def remember(self, known: Identity) -> None:
         """Remember the database that is here."""
-        assert self._descriptor is not None, "the lock is held"
-        identity.remember(self._descriptor, known)
+        assert self._held, "the lock is held"
+        identity.remember(self._held[0], known)
 
     def release(self) -> None:
         """Give it back."""
         while self._held:
             os.close(self._held.pop())
-        self._descriptor = None
 
 
 def says_full(error: BaseException) -> bool:

@@ -57,11 +57,9 @@ def secure(path: Path) -> Path | None:
 def _place(path: Path, name: str) -> Path:
     """Where the copy goes, or is: one is this database's while no relay has opened it since."""
     known = _opened(path)
-    for number in count(1):
-        copy = path.with_name(name if number == 1 else f"{name}.{number}")
-        if not copy.exists() or _opened(copy) == known:
-            return copy
-    raise AssertionError("numbers do not end")
+    names = (name if number == 1 else f"{name}.{number}" for number in count(1))
+    copies = (path.with_name(one) for one in names)
+    return next(copy for copy in copies if not copy.exists() or _opened(copy) == known)
 
 
 def _opened(path: Path) -> str | None:

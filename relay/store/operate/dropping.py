@@ -132,7 +132,7 @@ def _undo(
 
 
 def _return(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
-    earlier = returning.survivor(tx, resource.id, effect)
+    earlier = returning.survivor(returning.writers(tx, resource.id, effect), effect)
     tx.run(
         "UPDATE effect SET state = 'open', held_by = NULL, held_at = NULL, reason = NULL,"
         " refusals = 0, due = 0, revokes = 0 WHERE resource = ? AND key = ?",

@@ -165,8 +165,10 @@ def _under_another_name(tx: Transaction, one: Held) -> bool:
 
     It is under way with a name that nobody has here; the name it was to have is a successor's.
     """
+    if one.key != Key.EXISTS:
+        return False
     resource = rows.by_row(tx, one.resource)
-    if one.key != Key.EXISTS or resource.wanted or resource.c_exists or resource.sent_name is None:
+    if resource.wanted or resource.c_exists or resource.sent_name is None:
         return False
     renamed = resource.sent_name.casefold() != resource.name_key
     return renamed and rows.live_by_name(tx, resource.type, resource.name) is not None
