@@ -81,7 +81,7 @@ async def test_what_cannot_be_retried_is_named_with_the_reason(sim, tmp_path):
 async def test_what_is_under_way_is_dropped_once_its_answer_is_overdue_and_tfe_is_put_right(
     sim, tmp_path
 ):
-    target = {"rate": 100, "timeout": "1s"}
+    target = {"rate": 100, "timeout": "6s"}  # two commands are typed within it
     async with relay_for(sim, tmp_path, target=target, answer={"wait": "0s"}) as relay:
         ada = await relay.idp.create_user("ada@example.com")
         await relay.settled()

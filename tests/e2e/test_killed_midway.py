@@ -51,6 +51,14 @@ class Doomed(RelayProcess):
         assert self.process.returncode == -signal.SIGKILL
 
 
+def content(path):
+    """What is in a file that the relay may remove meanwhile; nothing once it has."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 async def left(folder):
     """Files beside the database that are not its own, and whether each could be used."""
     own = {"relay.db", "relay.db-wal", "relay.db-shm", "relay.db.lock", "control.sock"}
@@ -114,7 +122,7 @@ async def test_an_erasure_that_is_killed_is_finished_by_the_next_start(
     await relay.ended()
 
     def singing():
-        return [path.name for path in tmp_path.glob("relay.db*") if b"canary" in path.read_bytes()]
+        return [path.name for path in tmp_path.glob("relay.db*") if b"canary" in content(path)]
 
     assert singing() != []
     again = await started(unlimited, tmp_path)
@@ -184,8 +192,9 @@ async def test_an_import_that_is_killed_again_and_again_goes_on_where_it_was(tmp
             relay = RelayProcess(config)
             await relay.start()
             await until(lambda relay=relay: progress(relay) != [])
-            async with Idp(relay.base) as idp:
-                known[f"new{turn}@x.org"] = await idp.create_user(f"new{turn}@x.org")
+            if turn:  # a third death over one change would park it (D6)
+                async with Idp(relay.base) as idp:
+                    known[f"new{turn}@x.org"] = await idp.create_user(f"new{turn}@x.org")
             began.append(progress(relay)[0])
             await relay.kill()
         relay = RelayProcess(config)
@@ -195,9 +204,9 @@ async def test_an_import_that_is_killed_again_and_again_goes_on_where_it_was(tmp
         async with Idp(relay.base) as idp:
             for name, ident in known.items():
                 assert (await idp.get(f"/Users/{ident}")).body["userName"] == name
-            assert (await idp.get("/Users?count=1")).body["totalResults"] == 1_003
+            assert (await idp.get("/Users?count=1")).body["totalResults"] == 1_002
         assert await relay.stop() == 0
-        assert len(sim.directory.users) == 1_003
+        assert len(sim.directory.users) == 1_002
         assert began[0] < began[1]
     assert (await typed(None, "verify", str(tmp_path / "relay.db")))[0] == 0
 
