@@ -137,7 +137,7 @@ async def running(
         reloading = Reloading(config, settings, tokens, end, store, use.measure)
         seen = Seen(site, end, draining, tokens)
         metrics_port = await operated(settings, parts, seen, reloading, stack)
-        upstream = DeliveryUpstream(parts.importer, parts.keeper, draining)
+        upstream = DeliveryUpstream(parts.importer, parts.keeper.holds, draining)
         front = Front(faced, store.directory, upstream, metrics.front, parts.clock, tokens)
         listening = await stack.enter_async_context(serve_front(front, inherited))
         yield Running(listening, metrics_port, store, metrics, parts, site, reloading, failed)

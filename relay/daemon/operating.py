@@ -58,11 +58,12 @@ async def operated(
 
 def _routes(settings: Settings, parts: Parts, seen: Seen, reloading: Reloading) -> dict[str, Route]:
     store, keeper, clock = parts.store, parts.keeper, parts.clock
+    holds = keeper.holds
     orders: list[Orders] = [
         Status(settings, store, parts.pacer, parts.importer, keeper, clock, seen),
-        Pausing(settings.target.url, store, keeper),
+        Pausing(settings.target.url, store, holds),
         HoldOrders(store, clock),
-        ChangeOrders(store, keeper, clock),
+        ChangeOrders(store, holds, clock),
         Backup(store),
         Comparing(store, parts.reconciler, clock),
         Rebuilding(store, parts.rebuilder),
@@ -72,7 +73,7 @@ def _routes(settings: Settings, parts: Parts, seen: Seen, reloading: Reloading) 
         Erasing(store),
         Oversize(store, seen.site),
         reloading,
-        Explaining(store, keeper, parts.importer, seen.site),
+        Explaining(store, holds, parts.importer, seen.site),
         SiteOrders(seen.site, clock),
     ]
     if seen.site is not None:

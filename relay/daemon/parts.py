@@ -13,6 +13,7 @@ from relay.daemon.retention import Retention
 from relay.daemon.wiring import delivery_settings, reconcile_settings
 from relay.delivery.dispatcher import Dispatcher
 from relay.delivery.health import Health
+from relay.delivery.holds import Holds
 from relay.delivery.identity import Identity
 from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
@@ -67,10 +68,9 @@ async def parts_of(
     sender = Sender(client, pacer, clock, metrics.target)
     tell_bounds(settings, metrics, pacer.rate, sender)
     identity = Identity(store, sender, clock)
-    keeper = Keeper(store, sender, identity, pacer, how, clock, rng)
-    await keeper.load()
-    await bound_to(settings.target.url, store, keeper)
-    importer = Importer(store=store, sender=sender, keeper=keeper, health=health, clock=clock)
+    holds = await _holds(settings.target.url, store, clock)
+    keeper = Keeper(holds, sender, identity, pacer, how, clock, rng)
+    importer = Importer(store=store, sender=sender, holds=holds, health=health, clock=clock)
     await importer.load()
     dispatcher = Dispatcher(
         store=store,
@@ -90,8 +90,8 @@ async def parts_of(
         pacer=pacer,
         keeper=keeper,
         importer=importer,
-        reconciler=_reconciler(settings, store, importer, keeper, identity),
-        rebuilder=_rebuilder(settings, store, importer, keeper),
+        reconciler=_reconciler(settings, store, importer, holds, identity),
+        rebuilder=_rebuilder(settings, store, importer, holds),
         dispatcher=dispatcher,
         reporter=Reporter(store, metrics, pacer, importer, clock),
         retention=Retention(store, settings.store.history.total_seconds(), metrics.store),
@@ -100,18 +100,25 @@ async def parts_of(
     )
 
 
+async def _holds(url: str, store: Store, clock: Clock) -> Holds:
+    holds = Holds(store, clock)
+    await holds.load()
+    await bound_to(url, store, holds)
+    return holds
+
+
 def _auditing(settings: Settings, store: Store, metrics: Metrics) -> Auditing:
     kept = settings.audit
     history_s, words_s = kept.history.total_seconds(), kept.personal_history.total_seconds()
     return Auditing(store, history_s, words_s, metrics.store)
 
 
-def _rebuilder(settings: Settings, store: Store, importer: Importer, keeper: Keeper) -> Rebuilder:
+def _rebuilder(settings: Settings, store: Store, importer: Importer, holds: Holds) -> Rebuilder:
     target = settings.target
     return Rebuilder(
         store,
         importer,
-        keeper,
+        holds,
         url=target.url,
         rate=target.rate,
         links=bool(settings.links),
@@ -119,12 +126,12 @@ def _rebuilder(settings: Settings, store: Store, importer: Importer, keeper: Kee
 
 
 def _reconciler(
-    settings: Settings, store: Store, importer: Importer, keeper: Keeper, identity: Identity
+    settings: Settings, store: Store, importer: Importer, holds: Holds, identity: Identity
 ) -> Reconciler:
     return Reconciler(
         store=store,
         importer=importer,
-        keeper=keeper,
+        holds=holds,
         identity=identity,
         clock=SystemClock(),
         settings=reconcile_settings(settings),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.errors import Unavailable
-from relay.store.state.holds import HoldName
 
 if TYPE_CHECKING:
+    from relay.delivery.holds import Holds
     from relay.delivery.importer import Importer
-    from relay.delivery.keeper import Keeper
     from relay.orders.draining import Draining
     from relay.rules.types import Kind
 
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 class DeliveryUpstream:
     """The front's `Upstream`, answered by delivery's parts."""
 
-    def __init__(self, importer: Importer, keeper: Keeper, draining: Draining) -> None:
+    def __init__(self, importer: Importer, holds: Holds, draining: Draining) -> None:
         self._importer = importer
-        self._keeper = keeper
+        self._holds = holds
         self._draining = draining
 
     def gate(self, *, writing: bool) -> str | None:
@@ -28,8 +27,10 @@ class DeliveryUpstream:
             return f"the relay takes no writes now: {self._draining.reason}"
         if self._importer.token_accepted:
             return None
-        holds = "; ".join(f"{hold.name.value}: {hold.reason}" for hold in self._keeper.standing)
-        return f"Terraform Enterprise has not accepted the relay's token yet ({holds or 'asking'})"
+        standing = "; ".join(f"{hold.name.value}: {hold.reason}" for hold in self._holds.standing)
+        return (
+            f"Terraform Enterprise has not accepted the relay's token yet ({standing or 'asking'})"
+        )
 
     def import_complete(self) -> bool:
         """Whether a miss in the directory is a true miss."""
@@ -37,7 +38,7 @@ class DeliveryUpstream:
 
     def silent_s(self) -> float:
         """Seconds for which TFE asked not to be asked; 0 if it did not."""
-        return self._keeper.next_look_s(HoldName.THROTTLED) or 0.0
+        return self._holds.throttled_s
 
     async def fetch(self, kind: Kind, key: str, value: str, /) -> None:
         """Take one resource of TFE in, if it is there.

@@ -65,7 +65,7 @@ class Dispatcher:
         store: the queue.
         sender: sends to TFE.
         pacer: slots.
-        keeper: the holds.
+        keeper: the holds, and when they are looked at.
         identity: whether TFE is still ours.
         health: whose trouble it is.
         settings: how many at once, for how long.
@@ -140,14 +140,14 @@ class Dispatcher:
             return None
         self._turn += not crowded  # a fair turn is not spent on what may not be fair
         slot = await self._pacer.reserve()
-        if self._stopping or self._keeper.blocked:
+        if self._stopping or self._keeper.holds.blocked:
             slot.unused()
             await self._store.release(claim)
             return None
         return claim, slot
 
     async def _claim(self, *, urgent: bool) -> Claim | Idle:
-        if self._keeper.blocked:
+        if self._keeper.holds.blocked:
             return Idle(None)
         try:
             return await self._store.claim(self._turn, urgent=urgent)
@@ -215,17 +215,17 @@ class Dispatcher:
         """What the result means among the others, and by TFE's word where that leaves a doubt."""
         now = self._circumstances(claim, verdict)
         if now.hold is not None:
-            self._keeper.raised(now.hold)
+            self._keeper.holds.raised(now.hold)
         elif claim.unlearns(verdict):
             now = replace(now, hold=await self._identity.doubted(claim.resource, began))
             if now.hold is not None:
-                self._keeper.raised(now.hold)
+                self._keeper.holds.raised(now.hold)
                 verdict = replace(verdict, outcome=Outcome.MISSING)
         elif verdict.outcome is Outcome.FAILED and self._health.repeats_alone(claim.resource):
             # Before this lane is blamed: has TFE begun to fail everybody?
             now = replace(now, hold=await self._keeper.troubled())
             if now.hold is not None:
-                self._keeper.raised(now.hold)
+                self._keeper.holds.raised(now.hold)
                 now = replace(now, charge=False)
         elif verdict.outcome is Outcome.DELIVERED:
             self._succeeded(claim)

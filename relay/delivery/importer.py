@@ -21,7 +21,7 @@ from relay.telemetry import events
 if TYPE_CHECKING:
     from relay.clock import Clock
     from relay.delivery.health import Health
-    from relay.delivery.keeper import Keeper
+    from relay.delivery.holds import Holds
     from relay.delivery.sender import Sender
     from relay.rules.planner_types import Request
     from relay.rules.types import Kind
@@ -52,7 +52,7 @@ class Importer:
     Args:
         store: the directory.
         sender: asks TFE; the import's requests count like any other.
-        keeper: holds.
+        holds: that stand.
         health: whose trouble it is.
         clock: time.
     """
@@ -62,13 +62,13 @@ class Importer:
         *,
         store: Store,
         sender: Sender,
-        keeper: Keeper,
+        holds: Holds,
         health: Health,
         clock: Clock,
     ) -> None:
         self._store = store
         self._sender = sender
-        self._keeper = keeper
+        self._holds = holds
         self._health = health
         self._clock = clock
         self._state = ImportState()
@@ -164,7 +164,7 @@ class Importer:
             attribute: `id`, `userName`, `displayName` or `externalId`.
             value: what to look for; whatever comes back is compared before it is used.
         """
-        if self._keeper.unreadable or not self._accepted:
+        if self._holds.unreadable or not self._accepted:
             return False
         began = self._clock.wall()
         by_id = attribute == "id"
@@ -183,8 +183,8 @@ class Importer:
 
     async def ask(self, request: Request, purpose: str) -> Verdict:
         """Send a read once no hold stands; trouble raises holds as it does for attempts."""
-        while self._keeper.unreadable:
-            await self._keeper.changed()
+        while self._holds.unreadable:
+            await self._holds.changed()
         verdict = await self._once(request, purpose)
         hold = self._health.note(
             IMPORT_LANE,
@@ -195,7 +195,7 @@ class Importer:
             writes=False,
         )
         if hold is not None:
-            self._keeper.raised(hold)
+            self._holds.raised(hold)
             await self._store.raise_hold(hold.name, hold.reason, hold.until)
         elif verdict.outcome not in (Outcome.DELIVERED, Outcome.MISSING):
             await asyncio.sleep(RETRY_S)

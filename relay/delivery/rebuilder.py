@@ -22,22 +22,22 @@ from relay.store.state.holds import HoldName
 from relay.telemetry import events
 
 if TYPE_CHECKING:
+    from relay.delivery.holds import Holds
     from relay.delivery.importer import Importer
-    from relay.delivery.keeper import Keeper
     from relay.store import Store
     from relay.store.compare.rebuilding import Rebuild
 
 log = structlog.get_logger(__name__)
 
 
-async def bound_to(url: str, store: Store, keeper: Keeper) -> None:
+async def bound_to(url: str, store: Store, holds: Holds) -> None:
     """A database belongs to the TFE it was filled from; another one is `foreign`."""
     known = await store.noted(TARGET_NOTE)
     if known is None:
         await store.note(TARGET_NOTE, url)
     elif known != url:
         reason = f"this database was filled from {known}, the configuration names {url}"
-        await keeper.raise_hold(HoldName.FOREIGN, reason)
+        await holds.raise_hold(HoldName.FOREIGN, reason)
 
 
 class Rebuilder:
@@ -46,7 +46,7 @@ class Rebuilder:
     Args:
         store: the directory.
         importer: asks TFE.
-        keeper: holds.
+        holds: that stand.
         url: of the TFE that answers now; the database belongs to it afterwards.
         rate: creations a second, for how long groups wait for their members.
         links: whether team links are declared, which then are to be made again.
@@ -56,7 +56,7 @@ class Rebuilder:
         self,
         store: Store,
         importer: Importer,
-        keeper: Keeper,
+        holds: Holds,
         *,
         url: str,
         rate: float,
@@ -64,7 +64,7 @@ class Rebuilder:
     ) -> None:
         self._store = store
         self._importer = importer
-        self._keeper = keeper
+        self._holds = holds
         self._url = url
         self._rate = rate
         self._links = links
@@ -87,10 +87,9 @@ class Rebuilder:
         """
         if self._at is not None and not self._at.done:
             return self._at
-        standing = {hold.name for hold in self._keeper.standing}
-        if not rebind and HoldName.FOREIGN not in standing:
+        if not rebind and HoldName.FOREIGN not in self._holds:
             raise RelayError("cannot rebuild: the hold foreign does not stand; nothing is lost")
-        if not standing & {HoldName.FOREIGN, HoldName.OPERATOR}:
+        if not any(name in self._holds for name in (HoldName.FOREIGN, HoldName.OPERATOR)):
             raise RelayError("cannot rebind: the relay is sending; `scim-relay pause` first")
         if await self._store.run(lambda tx: rebuilding.under_way(tx.connection)):
             raise RelayError("cannot rebuild yet: a request is under way; try again in a minute")
@@ -110,20 +109,16 @@ class Rebuilder:
     async def _is_due(self) -> bool:
         """Whether one is under way; done but for its hold, when the process died between them."""
         assert self._at is not None
-        stands = self._is_foreign()
-        since = next((h.since for h in self._keeper.standing if h.name is HoldName.FOREIGN), 0.0)
-        return not self._at.done or (stands and since <= self._at.began)
-
-    def _is_foreign(self) -> bool:
-        return HoldName.FOREIGN in {hold.name for hold in self._keeper.standing}
+        foreign = self._holds.get(HoldName.FOREIGN)
+        return not self._at.done or (foreign is not None and foreign.since <= self._at.began)
 
     async def _rebuild(self, at: Rebuild) -> None:
-        self._keeper.rebuilding = True
+        self._holds.rebuilding = True
         try:
             while not at.done:
                 at = self._at = await self._step(at)
         finally:
-            self._keeper.rebuilding = False
+            self._holds.rebuilding = False
         if at.rebind:
             await self._store.desk.follow_target(at.ordered)
         await self._store.run(lambda tx: rebuilding.have_groups_wait(tx, self._rate))
@@ -131,8 +126,8 @@ class Rebuilder:
         await self._store.note(TARGET_NOTE, self._url)
         if self._links and not at.rebind:
             await self._store.note(LINKS_NOTE, json.dumps([at.ordered, False]))
-        if self._is_foreign():
-            await self._keeper.lift(HoldName.FOREIGN, at.ordered)
+        if HoldName.FOREIGN in self._holds:
+            await self._holds.lift(HoldName.FOREIGN, at.ordered)
 
     async def _step(self, at: Rebuild) -> Rebuild:
         """One page, or one batch of what no page named."""

@@ -24,9 +24,9 @@ from relay.telemetry import events
 
 if TYPE_CHECKING:
     from relay.clock import Clock
+    from relay.delivery.holds import Holds
     from relay.delivery.identity import Identity
     from relay.delivery.importer import Importer
-    from relay.delivery.keeper import Keeper
     from relay.rules.shadow import TargetResource
     from relay.store import Store
     from relay.store.compare.sweeping import Unnamed
@@ -64,7 +64,7 @@ class Reconciler:
     Args:
         store: what was confirmed.
         importer: asks TFE, and whether the directory is full.
-        keeper: holds.
+        holds: that stand.
         identity: whether TFE is still ours when it denies an id.
         clock: time.
         settings: when, and what follows.
@@ -75,7 +75,7 @@ class Reconciler:
         *,
         store: Store,
         importer: Importer,
-        keeper: Keeper,
+        holds: Holds,
         identity: Identity,
         clock: Clock,
         settings: ReconcileSettings,
@@ -83,7 +83,7 @@ class Reconciler:
         self._store = store
         self._compare = store.comparison
         self._importer = importer
-        self._keeper = keeper
+        self._holds = holds
         self._identity = identity
         self._clock = clock
         self._settings = settings
@@ -161,9 +161,9 @@ class Reconciler:
     async def _allowed(self) -> None:
         """Wait for an idle moment, not for ever."""
         end = self._clock.monotonic() + PATIENCE_S
-        while self._keeper.blocked or not await self._compare.idle():
-            if self._keeper.blocked:
-                await self._keeper.changed()
+        while self._holds.blocked or not await self._compare.idle():
+            if self._holds.blocked:
+                await self._holds.changed()
                 end = self._clock.monotonic() + PATIENCE_S
             elif self._clock.monotonic() >= end:
                 return
@@ -186,7 +186,7 @@ class Reconciler:
         if verdict.outcome is Outcome.MISSING:
             hold = await self._identity.doubted(one.resource, since)
             if hold is not None:
-                self._keeper.raised(hold)
+                self._holds.raised(hold)
                 await self._store.raise_hold(hold.name, hold.reason, hold.until)
                 return False
             await self._look_instead(one)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from relay.clock import Clock
-    from relay.delivery.keeper import Keeper
+    from relay.delivery.holds import Holds
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
@@ -26,13 +26,13 @@ class ChangeOrders:
 
     Args:
         store: whose changes.
-        keeper: which holds a change waits for.
+        holds: which of them a change waits for.
         clock: time.
     """
 
-    def __init__(self, store: Store, keeper: Keeper, clock: Clock) -> None:
+    def __init__(self, store: Store, holds: Holds, clock: Clock) -> None:
         self._store = store
-        self._keeper = keeper
+        self._holds = holds
         self._clock = clock
 
     def routes(self) -> dict[str, Route]:
@@ -61,7 +61,7 @@ class ChangeOrders:
         row = await self._store.change(number) if isinstance(number, int) else None
         if row is None:
             raise NotFound(f"no change has the number {number}")
-        return self._row(row) | await told_of(self._store, self._keeper, row)
+        return self._row(row) | await told_of(self._store, self._holds, row)
 
     async def _retry(self, arguments: JsonObject, actor: str) -> Json:
         """Try parked changes again, and waiting ones at once."""

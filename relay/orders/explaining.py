@@ -15,8 +15,8 @@ from relay.store.state.records import ChangeState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from relay.delivery.holds import Holds
     from relay.delivery.importer import Importer
-    from relay.delivery.keeper import Keeper
     from relay.ops.control import Route
     from relay.rules.conditions import Advice
     from relay.rules.facts import Facts
@@ -34,16 +34,16 @@ class Explaining:
 
     Args:
         store: knows the resource.
-        keeper: knows the holds.
+        holds: that stand.
         importer: knows whether TFE was read whole.
         site: knows the teams; None without the admin API.
     """
 
     def __init__(
-        self, store: Store, keeper: Keeper, importer: Importer, site: SiteWatch | None
+        self, store: Store, holds: Holds, importer: Importer, site: SiteWatch | None
     ) -> None:
         self._store = store
-        self._keeper = keeper
+        self._holds = holds
         self._importer = importer
         self._site = site
 
@@ -69,7 +69,7 @@ class Explaining:
         return self._known(facts)
 
     def _known(self, facts: Facts) -> JsonObject:
-        holds = [Standing(one.name.value, one.reason) for one in self._keeper.standing]
+        holds = [Standing(one.name.value, one.reason) for one in self._holds.standing]
         answer: JsonObject = {
             "kind": facts.kind,
             "name": facts.name,
@@ -117,13 +117,13 @@ class Explaining:
         ]
 
 
-async def told_of(store: Store, keeper: Keeper, row: JsonObject) -> JsonObject:
+async def told_of(store: Store, holds: Holds, row: JsonObject) -> JsonObject:
     """Cause and next step of one change, as `changes show` has it; of what waits, every reason."""
     kind, status, number = str(row["kind"]), row["status"], row["id"]
     if row["state"] == ChangeState.PENDING:
         facts = await store.desk.facts(Kind(kind), str(row["resource"]))
-        holds = [Standing(one.name.value, one.reason) for one in keeper.standing]
-        waits = [] if facts is None else standing.waits_for(facts, holds)
+        stand = [Standing(one.name.value, one.reason) for one in holds.standing]
+        waits = [] if facts is None else standing.waits_for(facts, stand)
         return {**_first(waits), "waits": _told(waits)}
     if row["state"] == ChangeState.DELIVERED or not isinstance(status, int):
         return {"condition": None, "cause": None, "cure": None}

@@ -11,7 +11,7 @@ from relay.store.compare.binding import TARGET_NOTE
 from relay.store.state.holds import HoldName
 
 if TYPE_CHECKING:
-    from relay.delivery.keeper import Keeper
+    from relay.delivery.holds import Holds
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
@@ -26,13 +26,13 @@ class Pausing:
     Args:
         url: of the target; what `resume foreign` binds the database to.
         store: whose holds.
-        keeper: raises and lifts them.
+        holds: raised and lifted here.
     """
 
-    def __init__(self, url: str, store: Store, keeper: Keeper) -> None:
+    def __init__(self, url: str, store: Store, holds: Holds) -> None:
         self._url = url
         self._store = store
-        self._keeper = keeper
+        self._holds = holds
 
     def routes(self) -> dict[str, Route]:
         """What the control socket answers."""
@@ -40,7 +40,7 @@ class Pausing:
 
     async def _pause(self, arguments: JsonObject, actor: str) -> Json:
         """Send nothing until `resume`; accepting goes on."""
-        await self._keeper.raise_hold(HoldName.OPERATOR, f"{actor}: {why_of(arguments)}")
+        await self._holds.raise_hold(HoldName.OPERATOR, f"{actor}: {why_of(arguments)}")
         return {"hold": HoldName.OPERATOR.value}
 
     async def _resume(self, arguments: JsonObject, actor: str) -> Json:
@@ -50,14 +50,13 @@ class Pausing:
             NotFound: it does not stand, or lifts by itself.
         """
         name = arguments.get("hold")
-        standing = {hold.name for hold in self._keeper.standing}
-        if name not in _BY_RESUME or HoldName(str(name)) not in standing:
+        if name not in _BY_RESUME or HoldName(str(name)) not in self._holds:
             raise NotFound(f"no hold {name} stands that an operator could lift")
         if name == HoldName.RESTORED:
             await self._decide_restored(arguments.get("keep"), actor)
         if name == HoldName.FOREIGN:
             await self._store.note(TARGET_NOTE, self._url)
-        await self._keeper.lift(HoldName(str(name)), f"{actor}: {why_of(arguments)}")
+        await self._holds.lift(HoldName(str(name)), f"{actor}: {why_of(arguments)}")
         return {"lifted": str(name)}
 
     async def _decide_restored(self, keep: Json, actor: str) -> None:

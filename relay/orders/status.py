@@ -135,7 +135,7 @@ class Status:
         """A reading that has the row of every hold, unless the disk takes none."""
         now = await self._store.snapshot()
         written = {hold.name for hold in now.holds}
-        if all(hold.name in written for hold in self._keeper.standing):
+        if all(hold.name in written for hold in self._keeper.holds.standing):
             return now
         with suppress(TimeoutError, Unavailable):
             async with asyncio.timeout(PATIENCE_S):
@@ -145,7 +145,7 @@ class Status:
     def _standing(self, now: Snapshot) -> list[Hold]:
         """All holds: a result raises one at once, and its row comes with the result's commit."""
         written = {hold.name for hold in now.holds}
-        unwritten = [hold for hold in self._keeper.standing if hold.name not in written]
+        unwritten = [hold for hold in self._keeper.holds.standing if hold.name not in written]
         return [*unwritten, *now.holds]
 
     def _hold(self, hold: Hold) -> JsonObject:

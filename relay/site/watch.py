@@ -111,7 +111,7 @@ class SiteWatch:
     def findings(self) -> list[Finding]:
         """What an operator should know of it now."""
         now = self._clock.wall()
-        refused = any(hold.name is HoldName.TOKEN for hold in self._keeper.standing)
+        refused = HoldName.TOKEN in self._keeper.holds
         found = findings(self._seen, now, token_refused=refused)
         return (
             found if self._seen.tokens is not None else [*self._announcer.end.findings(now), *found]
@@ -136,7 +136,7 @@ class SiteWatch:
             if self._questioned() is stood:
                 try:
                     async with asyncio.timeout(self._wait_s()):
-                        await self._keeper.changed()
+                        await self._keeper.holds.changed()
                 except TimeoutError:
                     continue
             if self._questioned():
@@ -172,7 +172,7 @@ class SiteWatch:
         self._tell()
 
     def _questioned(self) -> bool:
-        return questioned([hold.name for hold in self._keeper.standing]) is not None
+        return questioned(self._keeper.holds) is not None
 
     def _every_s(self) -> float:
         return self._settings.held_s if self._questioned() else self._settings.settings_s

@@ -52,9 +52,9 @@ async def found_foreign(player):
     """One write finds out that TFE is not the one it was."""
     await player.deactivate(0)
     async with asyncio.timeout(60):
-        while not player.world.keeper.blocked:
+        while not player.world.holds.blocked:
             await player.pass_(0.1)
-    assert [hold.name.value for hold in player.world.keeper.standing] == ["foreign"]
+    assert [hold.name.value for hold in player.world.holds.standing] == ["foreign"]
 
 
 def things(state):
@@ -220,7 +220,7 @@ def test_the_reverse_makes_the_directory_what_tfe_has_and_sends_nothing(killed, 
         await populated(player, 60, 5)
         moved(world)
         world.tfe.directory.create_user(UserFields("stranger@x.org", "stranger@x.org"))
-        await world.keeper.raise_hold(HoldName.OPERATOR, "test")
+        await world.holds.raise_hold(HoldName.OPERATOR, "test")
         world.tfe.log.clear()
         await world.rebuilder.order("test", rebind=True)
         if killed:
@@ -230,7 +230,7 @@ def test_the_reverse_makes_the_directory_what_tfe_has_and_sends_nothing(killed, 
             while not (await world.rebuilder.state()).done:
                 await world.pass_time(0.1)
         await world.pass_time(1)
-        await world.keeper.lift(HoldName.OPERATOR)
+        await world.holds.lift(HoldName.OPERATOR)
         await world.settled()
         assert {one.method for one in world.tfe.log.entries()} == {"GET"}
         held = player.held()

@@ -103,7 +103,7 @@ async def test_disabled_is_told_from_paused_and_from_a_bad_token(tfe, tmp_path):
         await relay.idp.create_user("ada@example.com")
 
         def explained():
-            return any("is disabled" in hold.reason for hold in relay.parts.keeper.standing)
+            return any("is disabled" in hold.reason for hold in relay.parts.keeper.holds.standing)
 
         await until(explained)
         told = await found(relay)
@@ -117,7 +117,7 @@ async def test_a_bad_token_is_told_from_a_pause(tfe, tmp_path):
         await relay.idp.create_user("ada@example.com")
         await relay.held("token")
         told = await found(relay)
-        await until(lambda: "SCIM runs" in relay.parts.keeper.standing[0].reason)
+        await until(lambda: "SCIM runs" in relay.parts.keeper.holds.standing[0].reason)
         (tmp_path / "tfe-token").write_text(tfe.token)
         await relay.settled()
     assert "401" in told["token_refused"]["cause"]
@@ -132,7 +132,7 @@ async def test_a_resume_is_noticed_at_once_however_long_the_next_probe_would_tak
         keeper = relay.parts.keeper
         keeper._probe_at = keeper._clock.monotonic() + 3_600
         tfe.resume()
-        await until(lambda: not keeper.standing, 8)
+        await until(lambda: not keeper.holds.standing, 8)
         await relay.settled()
 
 

@@ -49,7 +49,7 @@ async def works(relay):
     """A change reaches TFE with the token that is in use."""
     await relay.idp.create_user(f"user{len(relay.parts.site.seen.tokens)}@x.org")
     await relay.settled()
-    assert relay.parts.keeper.standing == ()
+    assert relay.parts.keeper.holds.standing == ()
 
 
 async def test_a_token_is_made_tried_and_the_old_one_deleted(tfe, tmp_path):

@@ -54,7 +54,7 @@ async def play(before, held, after, how, kills, folder):
     await world.start()
     player = Player(world)
     await player.play(before)
-    await world.keeper.raise_hold(HoldName.FOREIGN, "test")
+    await world.holds.raise_hold(HoldName.FOREIGN, "test")
     await nothing_under_way(world)
     world.tfe.faults.clear()
     await world.target.drain()

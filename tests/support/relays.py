@@ -101,15 +101,17 @@ class Relay:
 
     async def held(self, name: str) -> None:
         """Wait until a hold stands."""
-        await until(lambda: name in {hold.name.value for hold in self.parts.keeper.standing})
+        await until(lambda: name in {hold.name.value for hold in self.parts.keeper.holds.standing})
 
     async def lifted(self, name: str) -> None:
         """Wait until a hold does not stand."""
-        await until(lambda: name not in {hold.name.value for hold in self.parts.keeper.standing})
+        await until(
+            lambda: name not in {hold.name.value for hold in self.parts.keeper.holds.standing}
+        )
 
     async def free(self) -> None:
         """Wait until no hold stands."""
-        await until(lambda: not self.parts.keeper.standing)
+        await until(lambda: not self.parts.keeper.holds.standing)
 
     async def target_id(self, identifier: str) -> str | None:
         """TFE's id of the resource that any of its ids names; None while TFE does not have it."""

@@ -19,6 +19,7 @@ import orjson
 
 from relay.delivery.dispatcher import DeliverySettings, Dispatcher
 from relay.delivery.health import Health
+from relay.delivery.holds import Holds
 from relay.delivery.identity import Identity
 from relay.delivery.importer import Importer
 from relay.delivery.keeper import Keeper
@@ -276,8 +277,9 @@ class World:
         pacer = Pacer(self._rate)
         sender = Sender(self.target, pacer, clock, unmeasured)
         identity = Identity(self.store, sender, clock)
-        keeper = Keeper(self.store, sender, identity, pacer, how, clock, self._rng)
-        await keeper.load()
+        holds = Holds(self.store, clock)
+        keeper = Keeper(holds, sender, identity, pacer, how, clock, self._rng)
+        await holds.load()
         dispatcher = Dispatcher(
             store=self.store,
             sender=sender,
@@ -290,11 +292,11 @@ class World:
             rng=self._rng,
             metrics=unmeasured,
         )
-        self.keeper, self.dispatcher = keeper, dispatcher
+        self.holds, self.dispatcher = holds, dispatcher
         importer = Importer(
-            store=self.store, sender=sender, keeper=keeper, health=Health(), clock=clock
+            store=self.store, sender=sender, holds=holds, health=Health(), clock=clock
         )
-        self.rebuilder = Rebuilder(self.store, importer, keeper, url="memory", rate=RATE)
+        self.rebuilder = Rebuilder(self.store, importer, holds, url="memory", rate=RATE)
         parts = (dispatcher, keeper, self.rebuilder)
         self._tasks = [asyncio.create_task(part.run()) for part in parts]
 

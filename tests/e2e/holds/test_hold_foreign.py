@@ -119,7 +119,7 @@ async def test_losing_two_of_many_is_no_other_tfe(tfe, relay):
     await relay.settled()
 
     assert len(tfe.names()) == 8
-    assert relay.parts.keeper.standing == ()
+    assert relay.parts.keeper.holds.standing == ()
 
 
 def test_a_wipe_is_noticed_while_nothing_but_creations_is_sent(tmp_path):
@@ -137,7 +137,7 @@ def test_a_wipe_is_noticed_while_nothing_but_creations_is_sent(tmp_path):
             await create(world, f"new{number}@example.com")
         await world.pass_time(10)
 
-        assert [hold.name.value for hold in world.keeper.standing] == ["foreign"]
+        assert [hold.name.value for hold in world.holds.standing] == ["foreign"]
         assert [one.fields.user_name for one in world.tfe.directory.users] == ["first@example.com"]
         assert (await world.counters())["pending"] == 20
         await world.stop()

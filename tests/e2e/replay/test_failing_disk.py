@@ -93,7 +93,7 @@ def test_a_hold_that_is_on_disk_only_after_it_was_lifted_does_not_stand_for_ever
         left = not_taking_down(world.store, 3)
         await created(world, "bob@example.com")
         await world.pass_time(3600.0)
-        counters, standing = await world.counters(), world.keeper.standing
+        counters, standing = await world.counters(), world.holds.standing
         await world.stop()
         assert left == [0]
         assert standing == ()
