@@ -20,13 +20,19 @@ async def watch_disk(store: Store) -> None:
     while True:
         disk = await asyncio.to_thread(shutil.disk_usage, store.path.parent)
         free = disk.free >= store.min_free_bytes
-        directory.full = not free or (directory.full and not await _room(store))
+        room = directory.closed is None or await _room(store)
+        directory.full = not free or (directory.full and not room)
         await asyncio.sleep(WATCH_S)
 
 
 async def _room(store: Store) -> bool:
-    """Whether the file may grow again; a disk that takes nothing at all has none."""
+    """Whether the file may grow again; a disk that takes nothing at all has none.
+
+    What is written for it shows that the disk works again, where nobody else writes.
+    """
     try:
-        return await store.room()
+        room = await store.room()
     except Unavailable:
         return False
+    store.directory.works()
+    return room

@@ -56,7 +56,7 @@ class Gauging:
                 now.accepted_at or 0.0,
                 since,
                 now.tripped,
-                self._store.directory.full,
+                self._store.directory.closed is not None,
             )
         )
         began = self._clock.monotonic()

@@ -50,7 +50,7 @@ async def operated(
         return 0
 
     def ready() -> str | None:
-        return "the disk is nearly full" if parts.store.directory.full else None
+        return parts.store.directory.closed
 
     probes = Probes(parts.alive, ready, parts.metrics.exposition)
     return await stack.enter_async_context(serve_health(settings.metrics.address, probes))

@@ -84,6 +84,12 @@ def _switches(told: dict[str, Any]) -> Iterator[Finding]:
     if told["disk_full"]:
         detail = "full: writes are answered 503; make room, or shorten store.history"
         yield Finding(Level.FAIL, "disk", detail)
+    elif told["disk_trouble"]:
+        detail = (
+            f"writes are answered 503 ({told['disk_trouble']}): look at the disk, its quota, and"
+            " who else has the database open; it goes on by itself"
+        )
+        yield Finding(Level.FAIL, "disk", detail)
     if told["import"] != "complete":
         detail = f"{told['import']} read; look-ups that miss are asked of TFE until it is complete"
         yield Finding(Level.WARN, "import", detail)

@@ -116,6 +116,7 @@ class Status:
             "drift": dict[str, "Json"]((await self._store.comparison.sweep()).found),
             "draining": self._seen.draining.reason,
             "disk_full": self._store.directory.full,
+            "disk_trouble": self._store.directory.trouble,
             "inbound_tokens": list(tokens_told(self._seen.tokens, self._clock.wall())),
             "target_token": self._target_token(),
             "site": None if self._seen.site is None else told(self._seen.site, self._clock.wall()),

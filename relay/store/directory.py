@@ -41,6 +41,7 @@ class Directory:
 
     Attributes:
         full: the disk is nearly full: writes are answered 503 (A7).
+        trouble: why the last commit failed, until the disk takes a write again; None: it did not.
     """
 
     def __init__(
@@ -52,6 +53,23 @@ class Directory:
         self._work = work
         self._waiting: dict[int, set[asyncio.Future[Settlement]]] = {}
         self.full = False
+        self.trouble: str | None = None
+
+    @property
+    def closed(self) -> str | None:
+        """Why no write of an IdP can be taken now for the disk's sake, or None."""
+        if self.full:
+            return "the disk is nearly full"
+        return None if self.trouble is None else f"the disk takes no writes ({self.trouble})"
+
+    def works(self) -> None:
+        """The disk took a write."""
+        self.trouble = None
+
+    def failed(self, trouble: str, *, full: bool) -> None:
+        """Nothing of a commit is on disk."""
+        self.trouble = trouble
+        self.full = self.full or full
 
     def settled(self, change: int, settlement: Settlement) -> None:
         """TFE's answer settled a change: whoever waits for it is told."""

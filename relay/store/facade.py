@@ -158,8 +158,8 @@ class Store:
             self.hold_told(name, hold)
         if outbox.finished or outbox.owed:
             self.ended_told(outbox.finished, outbox.owed)
-        if outbox.full:
-            self.directory.full = True
+        if outbox.trouble is not None:
+            self.directory.failed(outbox.trouble, full=outbox.full)
         if outbox.work:
             self.work.set()
 
@@ -218,7 +218,7 @@ class Store:
 
     async def room(self) -> bool:
         """Whether there is room for more than delivery's own results (A7)."""
-        return await self._writer.submit(ballast.take)
+        return await self._writer.submit(ballast.try_out)
 
     async def raise_hold(self, name: HoldName, reason: str, until: float | None = None) -> bool:
         """Raise a hold; True when it did not stand before."""

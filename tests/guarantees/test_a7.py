@@ -4,6 +4,7 @@ import asyncio
 import resource
 import sys
 
+from aiohttp import ClientSession
 from support.idp import Idp, user
 from support.relays import RelayProcess, relay_for, until, write_config
 
@@ -89,13 +90,26 @@ class Limited(RelayProcess):
 
 
 async def test_a_disk_that_fails_to_write_is_503_and_everything_goes_on_once_it_works(
-    unlimited, tmp_path
+    unlimited, tmp_path, unused_tcp_port
 ):
-    relay = Limited(write_config(unlimited, tmp_path, answer={"wait": "0s"}, target=FAST))
+    config = write_config(
+        unlimited,
+        tmp_path,
+        answer={"wait": "0s"},
+        target=FAST,
+        metrics={"address": f"127.0.0.1:{unused_tcp_port}"},
+    )
+    relay = Limited(config)
     await relay.start()
 
     async def imported():
         return (await relay.status())["import"] == "complete"
+
+    url = f"http://127.0.0.1:{unused_tcp_port}/readyz"
+
+    async def ready():
+        async with ClientSession() as session, session.get(url) as got:
+            return await got.text()
 
     await until(imported)
     async with Idp(relay.base) as idp:
@@ -104,7 +118,15 @@ async def test_a_disk_that_fails_to_write_is_503_and_everything_goes_on_once_it_
         statuses = {(await idp.post("/Users", user(f"{n}@example.com"))).status for n in range(5)}
         assert statuses == {503}
         assert (await idp.get("/Users?count=1")).status == 200
+        assert await ready() == "the disk takes no writes (disk I/O error)\n"
+        assert (await relay.status())["disk_trouble"] == "disk I/O error"
         relay.limit(-1)
+
+        async def told_well():
+            return await ready() == "ok\n"
+
+        await until(told_well)
+        assert (await relay.status())["disk_trouble"] is None
 
         async def works():
             return (await idp.post("/Users", user("after@example.com"))).status in (201, 409)

@@ -22,7 +22,7 @@ class SlowStore:
     """The store's part of it: a count takes `took_s`."""
 
     def __init__(self, clock, took_s):
-        self.clock, self.took_s, self.counts, self.full = clock, took_s, 0, False
+        self.clock, self.took_s, self.counts, self.closed = clock, took_s, 0, None
         self.desk = self.directory = self
 
     async def backlog(self):

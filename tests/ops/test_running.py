@@ -12,6 +12,7 @@ SOUND = {
     "oldest_owed_revocation_age_s": 0.0,
     "refused": [],
     "disk_full": False,
+    "disk_trouble": None,
     "import": "complete",
     "draining": None,
     "rate": 10,
@@ -71,3 +72,4 @@ def test_every_switch_and_count_that_is_not_as_usual_is_a_line():
         "disk", "import", "draining", "rate", "large groups", "drift",
     }  # fmt: skip
     assert told["disk"].level is Level.FAIL
+    assert "I/O error" in found(disk_trouble="disk I/O error")["disk"].detail

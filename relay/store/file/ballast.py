@@ -31,6 +31,16 @@ def take(tx: Transaction) -> bool:
     return True
 
 
+def try_out(tx: Transaction) -> bool:
+    """Write something, so that a disk that takes nothing fails; whether the ballast is there."""
+    tx.run(
+        "INSERT INTO meta (key, value) VALUES ('disk_tried', ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (str(tx.now),),
+    )
+    return take(tx)
+
+
 def give_up(connection: Connection) -> None:
     """Free its pages, outside of any transaction; its deletion writes next to nothing."""
     connection.execute("DELETE FROM ballast")

@@ -237,7 +237,7 @@ class Writer:
                 self._connection.execute("ROLLBACK")
             self._head = None
             results = [(job, None, as_heard(error)) for job in jobs]
-            outbox = Outbox(full=says_full(error))
+            outbox = Outbox(full=says_full(error), trouble=str(error))
             if outbox.full:
                 self._make_room()
         self._observer.committed(len(jobs), self._clock.monotonic() - began)

@@ -36,6 +36,7 @@ class Outbox:
         counted: `(metric, label)` pairs, counted after the commit.
         holds: which were raised or prolonged (as they stand now) or lifted (None), in order.
         full: nothing of it is on disk for want of room.
+        trouble: why nothing of it is on disk, in SQLite's words, or None.
         finished: changes that ended.
         owed: revocations that TFE refused for the first time.
     """
@@ -45,6 +46,7 @@ class Outbox:
     counted: list[tuple[str, str]] = field(default_factory=list)
     holds: list[tuple[HoldName, Hold | None]] = field(default_factory=list)
     full: bool = False
+    trouble: str | None = None
     finished: list[Finished] = field(default_factory=list)
     owed: list[Owed] = field(default_factory=list)
 
