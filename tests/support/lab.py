@@ -32,6 +32,7 @@ from relay.store.deliver.settling import Circumstances
 from relay.store.edits.incoming import AcceptRules
 from relay.store.state.claims import Purpose
 from relay.store.state.holds import HoldName
+from support.fresh import lay
 from support.idp import group, patch_body, user
 from support.world import put_in_line
 
@@ -343,6 +344,7 @@ async def lab_in(
         names=names,
     )
     ids = RandomIds()
+    lay(settings.path)
     store = Store(settings, clock, ids, Unobserved(), counted)
     if not threads:
         put_in_line(store, clock, ids)

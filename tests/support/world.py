@@ -38,6 +38,7 @@ from relay.store.edits.incoming import AcceptRules
 from relay.store.file.executor import MAX_BATCH, Writer
 from relay.store.file.reader import Reader
 from relay.store.operate.auditing import AuditLog
+from support.fresh import lay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -264,6 +265,7 @@ class World:
     async def start(self) -> None:
         rules = AcceptRules(PROFILES["tfe"], "userName", 100_000, 0)
         clock, unmeasured = VirtualClock(), Unmeasured()
+        lay(self._path)
         self.store = Store(
             StoreSettings(self._path, rules, synchronous="OFF", guard=self._guard),
             clock,

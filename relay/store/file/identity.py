@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from sqlite_utils import Database
 
 from relay.errors import StoreRefused
-from relay.store.file.migrations import migrations, passable
+from relay.store.file.migrations import names, passable
 from relay.store.file.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
@@ -143,9 +143,8 @@ def recognise(connection: Connection, path: Path) -> None:
         raise StoreRefused(
             f"cannot open {path}: it is another program's database; name another file"
         )
-    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
     there = {name for (name,) in connection.execute("SELECT name FROM _sqlite_migrations")}
-    if newer := there - ours - passable(Database(connection)):
+    if newer := there - set(names()) - passable(Database(connection)):
         raise StoreRefused(
             f"cannot open {path}: a newer relay wrote it ({', '.join(sorted(newer))});"
             " install that release again, or put a backup of this one there"

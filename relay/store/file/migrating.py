@@ -8,13 +8,12 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from sqlite_utils import Database
 
 from relay.errors import StoreRefused
 from relay.store.file import backing_up, engine
 from relay.store.file.engine import DatabaseError
 from relay.store.file.identity import IDENTITY
-from relay.store.file.migrations import migrations
+from relay.store.file.migrations import names
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -83,5 +82,4 @@ def _next_step(path: Path) -> str | None:
             }
     except DatabaseError:
         return None  # whoever opens it says what is wrong with it
-    ours = [migration.name for migration in migrations.pending(Database(memory=True))]
-    return next((name for name in ours if name not in applied), None)
+    return next((name for name in names() if name not in applied), None)

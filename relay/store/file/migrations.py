@@ -8,6 +8,7 @@ that does not know one of them goes on all the same (`identity`). Any other is r
 from __future__ import annotations
 
 import json
+from functools import cache
 from sqlite3 import complete_statement
 from typing import TYPE_CHECKING, Final
 
@@ -144,6 +145,12 @@ def reserved_name(db: Database) -> None:
 def why(db: Database) -> None:
     """Why the planner chose a request, kept beside it."""
     db.execute("ALTER TABLE attempt ADD COLUMN why TEXT")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """What this release knows, in the order in which it is applied."""
+    return tuple(migration.name for migration in migrations.pending(Database(memory=True)))
 
 
 def bring_up(db: Database) -> None:
