@@ -66,6 +66,8 @@ def list_(config: Path | None, socket: str | None, as_json: bool, **filters: Any
         if rows:
             click.echo(f"{title}:")
             show_table(rows, columns)
+    if answer.get("comparing"):
+        click.echo(f"not compared yet: {answer['comparing']}")
     if not any(rows_of(answer, name) for name in ("holds", "held", "drift", "differs")):
         click.echo("nothing is held")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.clock import age_s
+from relay.store.state.holds import HoldName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from relay.clock import Clock
     from relay.delivery.reconciler import Reconciler
     from relay.ops.control import Route
@@ -57,3 +60,12 @@ class Comparing:
             "checked": sweep.checked,
             "found": dict[str, "Json"](sweep.found),
         }
+
+
+def being_read(standing: Iterable[HoldName]) -> str:
+    """That TFE is not read whole yet, and which holds keep it from being read."""
+    others = sorted(name.value for name in {*standing} - {HoldName.RESTORED, HoldName.GUARD})
+    reading = "Terraform Enterprise is still being read"
+    if not others:
+        return f"{reading}; ask again when `scim-relay status` says `import: complete`"
+    return f"{reading}, and not before the hold {' and '.join(others)} is lifted"

@@ -9,8 +9,9 @@ import structlog
 from relay.clock import age_s
 from relay.ops.errors import NotFound
 from relay.orders.arguments import SHOWN, selection_of, why_of
+from relay.orders.comparing import being_read
 from relay.rules.conditions import HOLDS
-from relay.store.operate.explaining import what
+from relay.store.operate.explaining import deed, what
 from relay.store.state.holds import HoldName
 from relay.telemetry import events
 
@@ -65,6 +66,7 @@ class HoldOrders:
             ],
             "held": self._rows(held),
             "held_effects": len(held),
+            "comparing": await self._comparing(now.holds),
             "drift": [
                 {
                     "kind": one.kind,
@@ -74,20 +76,31 @@ class HoldOrders:
                 }
                 for one in await self._drifts(now.holds)
             ],
-            "differs": [
-                {
-                    "kind": row["kind"],
-                    "name": row["name"],
-                    "what": _what(row),
-                    "change": row["change"],
-                    "connection": row["connection"],
-                    "age_s": age_s(self._clock, cast("float", row["at"])),
-                    "rejected_by": row["actor"],
-                    "reason": row["reason"],
-                }
-                for row in await self._store.desk.rejected()
-            ],
+            "differs": await self._differs(),
         }
+
+    async def _differs(self) -> list[Json]:
+        """Where an operator's no left TFE and an IdP apart."""
+        return [
+            {
+                "kind": row["kind"],
+                "name": row["name"],
+                "what": _what(row),
+                "change": row["change"],
+                "connection": row["connection"],
+                "age_s": age_s(self._clock, cast("float", row["at"])),
+                "rejected_by": row["actor"],
+                "reason": row["reason"],
+            }
+            for row in await self._store.desk.rejected()
+        ]
+
+    async def _comparing(self, standing: Sequence[Hold]) -> Json:
+        """Why what `drift` lists is not all of it yet; None: it is, or there is no such hold."""
+        names = {hold.name for hold in standing}
+        if HoldName.RESTORED not in names or await self._store.comparison.restored():
+            return None
+        return being_read(names)
 
     async def _drifts(self, standing: Sequence[Hold]) -> Sequence[Drift]:
         """The differences that an operator decides on while the hold `restored` stands."""
@@ -102,7 +115,7 @@ class HoldOrders:
                 "connection": one.connection,
                 "kind": one.kind,
                 "name": one.name,
-                "what": what(one.key, one.member, one.kind),
+                "what": deed(one.key, one.member, one.kind, revokes=bool(one.revokes)),
                 "held_by": one.why,
                 "age_s": age_s(self._clock, one.at),
             }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from relay.errors import RelayError
 from relay.ops.errors import NotFound
 from relay.orders.arguments import why_of
+from relay.orders.comparing import being_read
 from relay.store.compare.binding import TARGET_NOTE
 from relay.store.state.holds import HoldName
 
@@ -52,11 +53,12 @@ class Pausing:
         name = arguments.get("hold")
         if name not in _BY_RESUME or HoldName(str(name)) not in self._holds:
             raise NotFound(f"no hold {name} stands that an operator could lift")
+        why = why_of(arguments)
         if name == HoldName.RESTORED:
             await self._decide_restored(arguments.get("keep"), actor)
         if name == HoldName.FOREIGN:
             await self._store.note(TARGET_NOTE, self._url)
-        await self._holds.lift(HoldName(str(name)), f"{actor}: {why_of(arguments)}")
+        await self._holds.lift(HoldName(str(name)), f"{actor}: {why}")
         return {"lifted": str(name)}
 
     async def _decide_restored(self, keep: Json, actor: str) -> None:
@@ -66,7 +68,8 @@ class Pausing:
             RelayError: TFE was not read whole yet, or nobody was named.
         """
         if not await self._store.comparison.restored():
-            raise RelayError("cannot decide yet: Terraform Enterprise is still being read")
+            standing = (hold.name for hold in self._holds.standing)
+            raise RelayError(f"cannot decide yet: {being_read(standing)}")
         if keep == "target":
             await self._store.desk.follow_target(actor)
         elif keep != "directory":

@@ -44,21 +44,21 @@ _MIXED: Final = re.compile(r"[^\W\d_]\d|\d[^\W\d_]")
 _LEFT_OUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 
 _MORE: Final = """
-a accepted access account active after again all already an and another any are array as at
-attribute attributes authentication authorization bad be bearer because before body bound budget
-by cannot cause certificate change changed clock closed connect connection content count create
-created creation database deactivated delete deleted denied directory disabled does down
-duplicate email emails empty enabled entity equal error exist existence exists expired failed
-field filter filters forbidden format found full gateway gone group groups has have held holds
-id ids in internal invalid is it its key large length limit list maintenance malformed member
-members membership message method missing moved must name names need needs no not null object of
-on one only operation operations or order out page parse password patch path paused payload
-permission post present proxy put query rate reached read reason redirect refused removed
-replace request requests required resource resources response revoked route schema schemas
-seconds server service size slow some status still string syntax taken target team that the
-their there these this timeout to token too true type unable unauthorized unavailable under
-unique uniqueness unknown unprocessable unsupported update user username users value values
-waits was were which who with without wrong you
+a accepted access account activate active add after again all already an and another any are
+array as at attribute attributes authentication authorization bad be bearer because before body
+bound budget by cannot cause certificate change changed clock closed connect connection content
+count create created creation database deactivate deactivated delete deleted denied directory
+disabled does down duplicate email emails empty enabled entity equal error exist existence
+exists expired failed field filter filters forbidden format found full gateway gone group groups
+has have held holds id ids in internal invalid is it its key large length limit list maintenance
+malformed member members membership message method missing moved must name names need needs no
+not null object of on one only operation operations or order out page parse password patch path
+paused payload permission post present proxy put query rate reached read reason redirect refused
+remove removed replace request requests required resource resources response revoked route
+schema schemas seconds server service size slow some status still string syntax taken target
+team that the their there these this timeout to token too true type unable unauthorized
+unavailable under unique uniqueness unknown unprocessable unsupported update user username users
+value values waits was were which who with without wrong you
 HTTP HTTPS JSON HTML SCIM TFE Terraform Enterprise userName displayName externalId Users Groups
 """
 

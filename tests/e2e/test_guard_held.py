@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.idp import deactivate, patch_body
+from support.idp import deactivate, patch_body, remove
 from support.relays import relay_for, typed, until
 
 from relay.simulator.behaviour import RateLimit, SimulatorSettings
@@ -30,6 +30,12 @@ async def purged(relay, people):
         assert reply.body["active"] is False
 
 
+async def deeds(folder):
+    """What an operator reads that approving would do."""
+    _, shown = await typed(folder, "holds", "list", "--json")
+    return sorted(one["what"] for one in json.loads(shown)["held"])
+
+
 async def people_of(relay, count):
     return [await relay.idp.create_user(f"user{number}@example.com") for number in range(count)]
 
@@ -48,6 +54,7 @@ async def test_a_purge_waits_while_others_are_created_and_approval_lets_it_go(si
         listed = json.loads(shown)
         assert listed["holds"][0]["hold"] == "guard"
         assert listed["held_effects"] == 5 - len(suspended(sim))
+        assert {one["what"] for one in listed["held"]} == {"deactivate"}
 
         code, shown = await typed(tmp_path, "holds", "approve", "--reason", "layoffs")
         assert code != 0
@@ -86,6 +93,13 @@ async def test_a_protected_group_waits_and_status_and_metrics_say_so(sim, tmp_pa
         code, shown = await typed(tmp_path, "status")
         assert (code, "protected Admins" in shown) == (0, True)
         assert len(sim.directory.groups) == 0
+        assert await deeds(tmp_path) == ["add member ada@example.com", "create the group"]
         await typed(tmp_path, "holds", "approve", "--group", "admins", "--reason", "first time")
         await relay.settled()
         assert len(sim.directory.groups) == 1
+
+        [admins] = (await relay.idp.get("/Groups")).body["Resources"]
+        await relay.idp.call("PATCH", f"/Groups/{admins['id']}", patch_body(remove(ada)))
+        assert await deeds(tmp_path) == ["remove member ada@example.com"]
+        await relay.idp.call("DELETE", f"/Groups/{admins['id']}")
+        assert await deeds(tmp_path) == ["delete the group"]

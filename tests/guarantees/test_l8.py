@@ -4,8 +4,9 @@ import json
 
 import pytest
 from support.idp import Idp, add, deactivate
-from support.relays import RelayProcess, relay_for, typed, until, write_config
+from support.relays import RelayProcess, asked, relay_for, typed, until, write_config
 
+from relay.errors import RelayError
 from relay.store.file import engine
 
 FAST = {"rate": 100}
@@ -82,6 +83,8 @@ async def test_revocations_made_after_the_backup_are_not_undone(unlimited, tmp_p
     unlimited.log.clear()
     async with relay_for(unlimited, tmp_path, target=FAST, answer=AT_ONCE) as relay:
         assert {hold.name for hold in (await relay.store.snapshot()).holds} == {"restored"}
+        with pytest.raises(RelayError, match="without a reason"):
+            await asked(tmp_path / "control.sock", "resume", hold="restored", keep="target")
         listed = json.loads((await typed(tmp_path, "holds", "list", "--json"))[1])
         assert sorted((one["name"], one["what"]) for one in listed["drift"]) == [
             ("Crew", "membership of user1@x.org"),
@@ -139,6 +142,36 @@ async def test_who_was_deleted_after_the_backup_comes_back_only_if_an_operator_s
         for path in (f"/Users/{people[0]}", f"/Groups/{crew}"):
             assert (await relay.idp.get(path)).status == (200 if there else 404)
         assert [len(one.fields.members) for one in unlimited.directory.groups] == [1] * there
+
+
+async def test_a_backup_of_a_paused_relay_says_that_it_is_not_compared_before_it_is_resumed(
+    unlimited, tmp_path
+):
+    await used(unlimited, tmp_path)
+    copy = tmp_path / "copy.db"
+    async with relay_for(unlimited, tmp_path, target=FAST):
+        await typed(tmp_path, "pause", "--reason", "moving house")
+        assert (await typed(tmp_path, "backup", str(copy)))[0] == 0
+    copy.replace(tmp_path / "relay.db")
+    unlimited.pause()  # else the lab waits until everything is read
+    async with relay_for(unlimited, tmp_path, target=FAST):
+        unlimited.resume()
+        words = ("resume", "--hold", "restored", "--keep", "target", "--reason", "compared")
+        why = "still being read, and not before the hold operator is lifted"
+        code, shown = await typed(tmp_path, *words)
+        assert (code, why in shown) == (1, True)
+        assert (
+            f"not compared yet: Terraform Enterprise is {why}"
+            in (await typed(tmp_path, "holds", "list"))[1]
+        )
+
+        assert (await typed(tmp_path, "resume", "--reason", "moved"))[0] == 0
+
+        async def compared():
+            return "not compared" not in (await typed(tmp_path, "holds", "list"))[1]
+
+        await until(compared)
+        assert (await typed(tmp_path, *words))[0] == 0
 
 
 async def test_tfe_can_be_brought_back_to_the_backup(unlimited, tmp_path):

@@ -85,6 +85,19 @@ def what(key: int, member: str | None, kind: str) -> str:
     }[Key(key)]
 
 
+def deed(key: int, member: str | None, kind: str, *, revokes: bool) -> str:
+    """What letting an effect go does: whoever decides on it must know which way it goes."""
+    if key > 0:
+        return f"{'remove' if revokes else 'add'} member {member}"
+    match Key(key):
+        case Key.EXISTS:
+            return f"{'delete' if revokes else 'create'} the {kind.lower()}"
+        case Key.ACTIVE:
+            return "deactivate" if revokes else "activate"
+        case other:
+            return f"change {what(other, member, kind)}"
+
+
 def _lane(connection: Connection, row: int) -> tuple[str | None, str | None, int]:
     """The lane's state, who has the name it waits for, and how many lanes are older."""
     lane = connection.execute(

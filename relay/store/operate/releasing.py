@@ -62,6 +62,7 @@ class Held:
         kind: of the resource.
         name: of the resource.
         member: the `userName` of the member that a roster's key means, or None.
+        revokes: 1 if it takes access away.
     """
 
     resource: int
@@ -73,6 +74,7 @@ class Held:
     kind: str
     name: str
     member: str | None
+    revokes: int
 
 
 _NAMED: Final = (
@@ -103,7 +105,7 @@ def held(connection: Connection, selection: Selection) -> list[Held]:
         values += [*group, *group]
     found = connection.execute(
         "SELECT e.resource, e.key, e.held_by, e.held_at, e.last, ifnull(c.connection, 'relay'),"
-        " r.kind, r.name, m.name FROM effect e JOIN resource r ON r.id = e.resource"
+        " r.kind, r.name, m.name, e.revokes FROM effect e JOIN resource r ON r.id = e.resource"
         " LEFT JOIN change c ON c.id = e.last LEFT JOIN resource m ON m.id = e.key AND e.key > 0"
         f" WHERE {' AND '.join(conditions)} ORDER BY e.held_at, e.last, e.resource, e.key",
         values,
