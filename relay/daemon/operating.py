@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from relay.front.guard import ConnectionGuard
+from relay.front.ports import Refusal
 from relay.ops.control import serve_control
 from relay.ops.health import Probes, serve_health
+from relay.ops.runner import HEAD_S
 from relay.orders.audit import Auditors
 from relay.orders.backup import Backup
 from relay.orders.bundling import Bundling
@@ -53,7 +56,12 @@ async def operated(
         return parts.store.directory.closed
 
     probes = Probes(parts.alive, ready, parts.metrics.exposition)
-    return await stack.enter_async_context(serve_health(settings.metrics.address, probes))
+    guard = ConnectionGuard(
+        settings.metrics.max_connections,
+        HEAD_S,
+        lambda _reason: parts.metrics.front.refused(Refusal.MONITORS),
+    )
+    return await stack.enter_async_context(serve_health(settings.metrics.address, probes, guard))
 
 
 def _routes(settings: Settings, parts: Parts, seen: Seen, reloading: Reloading) -> dict[str, Route]:

@@ -20,8 +20,6 @@ from relay.front.ports import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from relay.front.settings import FrontSettings
-
 _FULL_BODY: Final = refused(503, "too many connections").body
 _FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/scim+json; charset=utf-8\r\n"
@@ -33,16 +31,20 @@ class ConnectionGuard:
     """Counts open connections and decides who may come in.
 
     Args:
-        settings: the cap and the deadline.
+        cap: open connections at once.
+        header_deadline_s: seconds for a request's head.
         on_refusal: told of each connection turned away.
 
     Attributes:
+        header_deadline_s: as given.
         all_spoke: set while every open connection has brought a request.
     """
 
-    def __init__(self, settings: FrontSettings, on_refusal: Callable[[str], None]) -> None:
-        self.header_deadline_s = settings.header_deadline_s
-        self._cap = settings.max_connections
+    def __init__(
+        self, cap: int, header_deadline_s: float, on_refusal: Callable[[str], None]
+    ) -> None:
+        self.header_deadline_s = header_deadline_s
+        self._cap = cap
         self._on_refusal = on_refusal
         self._open: set[FrontProtocol] = set()
         self._strangers: dict[FrontProtocol, None] = {}
@@ -188,12 +190,12 @@ class FrontServer(web.Server):
         self,
         answer: Callable[[web.BaseRequest], Any],
         guard: ConnectionGuard,
-        settings: FrontSettings,
+        keepalive_s: float,
     ) -> None:
         super().__init__(answer, handler_cancellation=True)
         self._guard = guard
         self._options: dict[str, Any] = {
-            "keepalive_timeout": settings.keepalive_s,
+            "keepalive_timeout": keepalive_s,
             "lingering_time": 1.0,
             "access_log": None,
         }

@@ -35,6 +35,7 @@ class Refusal(StrEnum):
     SYNTAX = "syntax"
     MEDIA_TYPE = "media_type"
     CONNECTIONS = "connections"
+    MONITORS = "monitors"  # at `metrics.address`
     BUSY = "busy"
     GATE = "gate"
     ADDRESS = "address"

@@ -60,8 +60,10 @@ async def serve_front(
     """
     settings = front.settings
     addresses = sockets.addresses_of(settings, inherited)
-    guard = ConnectionGuard(settings, front.metrics.refused)
-    handlers = FrontServer(front.answer, guard, settings)
+    guard = ConnectionGuard(
+        settings.max_connections, settings.header_deadline_s, front.metrics.refused
+    )
+    handlers = FrontServer(front.answer, guard, settings.keepalive_s)
     context = CertificateSource(settings.tls).context() if settings.tls else None
     listeners = await sockets.listeners(handlers, settings, context, inherited)
     try:

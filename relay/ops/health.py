@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
-from relay.ops.runner import runner_of
+from relay.front.guard import FrontProtocol, FrontServer
+from relay.ops.runner import END_S, KEEPALIVE_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from relay.front.guard import ConnectionGuard
 
 METRICS_MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,39 +53,58 @@ class Probes:
     exposition: Callable[[], bytes]
 
 
-def health_app(probes: Probes) -> web.Application:
-    """The three routes."""
-
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=probes.exposition(), headers={"Content-Type": METRICS_MEDIA_TYPE})
-
-    async def livez(_request: web.Request) -> web.Response:
-        return _verdict(None if probes.alive() else "a part of the daemon does not respond")
-
-    async def readyz(_request: web.Request) -> web.Response:
-        return _verdict(probes.ready())
-
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/livez", livez)
-    app.router.add_get("/readyz", readyz)
-    return app
-
-
 @asynccontextmanager
-async def serve_health(address: ListenAddress, probes: Probes) -> AsyncIterator[int]:
+async def serve_health(
+    address: ListenAddress, probes: Probes, guard: ConnectionGuard
+) -> AsyncIterator[int]:
     """Serve the routes while the context is open; gives the port it listens on.
+
+    Args:
+        address: where.
+        probes: what the answers are made of.
+        guard: of so many connections: whoever opens more uses up no descriptors of the front's.
 
     Raises:
         OSError: the address cannot be used.
     """
-    runner = runner_of(health_app(probes))
+    runner = web.ServerRunner(
+        FrontServer(_answering(probes), guard, KEEPALIVE_S), shutdown_timeout=END_S
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, address.host, address.port).start()
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def _answering(probes: Probes) -> Callable[[web.BaseRequest], Awaitable[web.Response]]:
+    def metrics() -> web.Response:
+        return web.Response(body=probes.exposition(), headers={"Content-Type": METRICS_MEDIA_TYPE})
+
+    def livez() -> web.Response:
+        return _verdict(None if probes.alive() else "a part of the daemon does not respond")
+
+    def readyz() -> web.Response:
+        return _verdict(probes.ready())
+
+    routes = {"/metrics": metrics, "/livez": livez, "/readyz": readyz}
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        protocol = request.protocol
+        assert isinstance(protocol, FrontProtocol)
+        protocol.began()
+        try:
+            route = routes.get(request.path)
+            if route is None:
+                return web.Response(status=404, text=f"not found; there are {', '.join(routes)}\n")
+            if request.method not in {"GET", "HEAD"}:
+                return web.Response(status=405, text="GET it\n", headers={"Allow": "GET, HEAD"})
+            return route()
+        finally:
+            protocol.ended()
+
+    return answer
 
 
 def _verdict(reason: str | None) -> web.Response:

@@ -8,6 +8,8 @@ from aiohttp import web
 
 KEEPALIVE_S: Final = 15.0
 """Silent connections are closed: whoever leaves them open uses up no descriptors of the front's."""
+HEAD_S: Final = 10.0
+"""A client of the health server has this long for a request's head, as `listen.header_deadline`."""
 END_S: Final = 5.0
 """At a stop what is under way is given this long, and once more after it was cancelled."""
 

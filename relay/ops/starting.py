@@ -37,7 +37,8 @@ def examine_start(settings: Settings) -> list[Finding]:
 def examine_files_limit(settings: Settings) -> Finding:
     """Whether so many connections may be open at once as are allowed."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    needed = settings.listen.max_connections + settings.target.concurrency + _OWN_FILES
+    connections = settings.listen.max_connections + settings.metrics.max_connections
+    needed = connections + settings.target.concurrency + _OWN_FILES
     if allowed >= needed:
         return Finding(Level.OK, "open files", f"{allowed} allowed to this shell, {needed} needed")
     detail = (

@@ -191,6 +191,12 @@ class Metrics(Section):
     """For monitoring: `/metrics`, `/livez`, `/readyz`."""
 
     address: OptionalAddress = key("127.0.0.1:9464", "Host and port; empty switches it off.")
+    max_connections: int = key(
+        64,
+        "Open connections at once; the oldest idle one makes room for a new one.",
+        ge=2,
+        le=10_000,
+    )
 
 
 class Control(Section):

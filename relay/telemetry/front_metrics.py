@@ -17,7 +17,7 @@ _ANSWER_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2,
 # Those of `relay.front.ports.Refusal`: a series that begins at 1 shows Prometheus no increase.
 _REASONS: Final = (
     *("token", "token_rate", "token_ended", "size", "slow", "syntax"),
-    *("media_type", "connections", "busy", "gate", "address", "scope"),
+    *("media_type", "connections", "monitors", "busy", "gate", "address", "scope"),
 )
 
 
