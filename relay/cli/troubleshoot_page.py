@@ -67,7 +67,9 @@ provider sent only the removal from the group, or nothing: look at its log.
 _MORE: Final = """\
 What is parked does not go on by itself, whatever became of its cause: `changes retry N` tries it
 again, `changes drop N` lets it go; both want a reason, which the audit log keeps. An edit that was
-parked with its creation can be dropped alone: the creation is then tried without it. What is owed
+parked with its creation can be dropped alone: the creation is then tried without it. What is
+dropped while it waits returns to what the change before it wrote: held still, if that is held, a
+revocation still, if that is one; a loss that is dropped counts against no budget. What is owed
 is access that TFE still gives: see
 [ScimRelayRevocationsOwed](alerts.md#scimrelayrevocationsowed).
 

@@ -65,3 +65,8 @@ def revokes(key: int, desired: object) -> bool:
     if key in (Key.EXISTS, Key.ACTIVE) or key > 0:
         return not desired
     return False
+
+
+def as_created(field: Field, value: object) -> dict[str, object]:
+    """A field of which only the value is kept, as the base of an effect."""
+    return {"v": value, "s": [{"value": value}] if field is Field.EMAIL and value else value}

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.decisions import NARROW, approvals, decided_histories, rejections
 from support.history import histories
+from support.operators import operated_histories
 from support.poison import PoisonedPlayer, poisoned_histories
-from support.replaying import ENDS, play
+from support.replaying import ENDS, play, play_operated
 
 from relay.rules.guard import OPEN_DOOR
 
@@ -56,6 +57,13 @@ def test_whatever_tfe_refuses_for_good_it_ends_as_the_identity_provider_reads_it
     play(steps, seed, OPEN_DOOR, ENDS, PoisonedPlayer)
 
 
+@histories_of(40, operated_histories(40, 10), SEEDS, st.sampled_from((OPEN_DOOR, NARROW)))
+def test_whatever_operators_drop_and_retry_tfe_ends_as_the_identity_provider_reads_it(
+    steps, seed, guard
+):
+    play_operated(steps, seed, guard)
+
+
 CY, ANN = ("create_user", "cy", False, None), ("create_user", "ann", False, None)
 ONCE_WRONG = {
     "a deletion rejected while the creation is under way": [
@@ -89,3 +97,39 @@ ONCE_WRONG = {
 @pytest.mark.parametrize("steps", ONCE_WRONG.values(), ids=ONCE_WRONG)
 def test_a_decided_history_that_was_once_wrong_is_right(steps):
     play(steps, 0, NARROW, ("delivered", "dropped", "parked"))
+
+
+ONCE_WRONG_BY_ORDER = {
+    "a held deletion dropped whose name is created anew": (NARROW, [
+        ("had", ("cy",), (("bob", ()),)), ("recreate_group", 2, (3,)), ("pass", 6.0),
+        ("recreate_group", 2, (3,)), ("orders", "drop", "pending", ""),
+    ]),
+    "names in a ring, one of them a creation in doubt": (NARROW, [
+        ("had", ("ann",), ()), ("fault", "garbage", 0, None), ("move_address", 2, "bob"),
+        ("create_group", "BOB", ()), ("fault", "slow-before", 0, "PATCH"),
+        ("fault", "garbage", 0, "PATCH"), ("activate", 3), ("rename_user", 2, "bob"),
+        ("remove_members", 4, (0, 2, 3, 4)), ("recreate_group", 5, ()),
+        ("orders", "drop", "pending", "Group"), ("recreate_user", 1), ("rename_user", 3, "Ann"),
+        ("order", "drop", "pending", 2),
+    ]),
+    "a name given back to a creation that is under way with another": (OPEN_DOOR, [
+        ("had", ("bob", "cy", "ann"), ()), ("pause", 20.0), ("recreate_user", 2),
+        ("swap_users", 2, 0), ("orders", "drop", "pending", "User"),
+    ]),
+    "a rename dropped whose name TFE has given to its taker": (OPEN_DOOR, [
+        ("had", ("bob", "cy"), ()), ("lose", "users", 3), ("create_user", "Ann", True, "e3"),
+        ("swap_users", 4, 2), ("orders", "drop", "pending", ""),
+    ]),
+    "an edit above a creation that is held": (NARROW, [
+        ("had", ("bob", "cy"), (("cy", (0, 5)), ("ann", ()))), ("recreate_user", 2),
+        ("recreate_user", 0), ("put_user", 3, "Ann", False), ("deactivate", 4),
+        ("set_external", 3, "e3"), ("recreate_group", 1, ()), ("lose", "groups", 1),
+        ("order", "drop", "pending", 1), ("delete_group", 4),
+    ]),
+}  # fmt: skip
+"""Found by some thousands of histories with an operator's orders in them."""
+
+
+@pytest.mark.parametrize(("guard", "steps"), ONCE_WRONG_BY_ORDER.values(), ids=ONCE_WRONG_BY_ORDER)
+def test_a_history_with_orders_that_was_once_wrong_is_right(guard, steps):
+    play_operated(steps, 0, guard)

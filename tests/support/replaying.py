@@ -7,6 +7,7 @@ from pathlib import Path
 
 from relay.rules.guard import OPEN_DOOR
 from support.decisions import GuardedPlayer
+from support.operators import OperatedPlayer
 from support.poison import PoisonedPlayer
 from support.world import World, run_virtually
 
@@ -35,5 +36,23 @@ def play(steps, seed, guard=OPEN_DOOR, ends=("delivered",), player_type=GuardedP
         assert player.held() == player.expected()
         assert counters["accepted"] == sum(counters[end] for end in ENDS)
         assert counters["accepted"] == sum(counters[end] for end in ends)
+
+    run_virtually(main)
+
+
+def play_operated(steps, seed, guard=OPEN_DOOR):
+    """Play a history with an operator's orders in it, and compare TFE with what the IdP reads."""
+
+    async def main():
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            world = World(Path(folder) / "relay.db", seed, guard)
+            await world.start()
+            player = OperatedPlayer(world)
+            await player.play(steps)
+            await player.end(seed)
+            counters = await world.counters()
+            await world.stop()
+
+        assert counters["accepted"] == sum(counters[end] for end in ENDS)
 
     run_virtually(main)

@@ -80,11 +80,20 @@ def run_virtually(main: Callable[[], Awaitable[None]]) -> None:
 
 
 class VirtualClock:
+    """The loop's time, and wall time, which may be set anew."""
+
+    def __init__(self) -> None:
+        self.set_s = 0.0
+
     def wall(self) -> float:
-        return 1_700_000_000.0 + self.monotonic()
+        return 1_700_000_000.0 + self.monotonic() + self.set_s
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
+
+    def set_anew(self, seconds: float) -> None:
+        """Somebody sets wall time forward, or back; the monotonic clock does not care."""
+        self.set_s += seconds
 
 
 class CountedIds:
@@ -177,9 +186,10 @@ def put_in_line(store: Store, clock: Any, ids: Any) -> None:
 class MemoryTarget:
     """The target client's part, played in memory: phases and endings as over a socket."""
 
-    def __init__(self, tfe: Tfe) -> None:
+    def __init__(self, tfe: Tfe, clock: VirtualClock | None = None) -> None:
         self._service = Service(tfe)
         self._token = tfe.token
+        self._clock = clock or VirtualClock()
         self._open: set[asyncio.Task[Reply]] = set()
         self.sent = 0
         self.read = 0
@@ -198,7 +208,7 @@ class MemoryTarget:
                 reply = await asyncio.shield(exchange)
         except TimeoutError:
             raise MaybeSent("no answer in time") from None
-        return _answer(reply)
+        return _answer(reply, self._clock.wall())
 
     def _arrival(self, request: Any, attempt_id: str) -> Arrival:
         url = urlsplit(request.path)
@@ -217,7 +227,7 @@ class MemoryTarget:
         await asyncio.gather(*self._open)
 
 
-def _answer(reply: Reply) -> Answered:
+def _answer(reply: Reply, wall: float) -> Answered:
     if reply.ending is Ending.RESET or (reply.ending is Ending.CUT and reply.status < 300):
         raise MaybeSent("the connection was reset")
     try:
@@ -231,7 +241,7 @@ def _answer(reply: Reply) -> Answered:
         for name, value in reply.headers.items()
         if name.lower() in {"retry-after", "date"}
     }
-    return Answered(reply.status, headers, body, VirtualClock().wall())
+    return Answered(reply.status, headers, body, wall)
 
 
 class World:
@@ -258,13 +268,14 @@ class World:
             ids=CountedIds("tfe"),
             rng=self._rng,
         )
-        self.target = MemoryTarget(self.tfe)
+        self.clock = VirtualClock()
+        self.target = MemoryTarget(self.tfe, self.clock)
         self.store: Store
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         rules = AcceptRules(PROFILES["tfe"], "userName", 100_000, 0)
-        clock, unmeasured = VirtualClock(), Unmeasured()
+        clock, unmeasured = self.clock, Unmeasured()
         lay(self._path)
         self.store = Store(
             StoreSettings(self._path, rules, synchronous="OFF", guard=self._guard),
@@ -294,8 +305,8 @@ class World:
             rng=self._rng,
             metrics=unmeasured,
         )
-        self.holds, self.dispatcher = holds, dispatcher
-        importer = Importer(
+        self.holds, self.dispatcher, self.identity = holds, dispatcher, identity
+        self.importer = importer = Importer(
             store=self.store, sender=sender, holds=holds, health=Health(), clock=clock
         )
         self.rebuilder = Rebuilder(self.store, importer, holds, url="memory", rate=RATE)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relay.rules.effects import KEY_OF, EffectState, Key, revokes, shadow_attribute
+from relay.rules.effects import KEY_OF, EffectState, Key, as_created, revokes
 from relay.rules.types import Field, Kind
 from relay.store.edits import answering, removing
-from relay.store.file.transaction import Transaction, from_json
 from relay.store.guarding import guard
 from relay.store.state import effects, joining, lanes, rosters, rows
 
 if TYPE_CHECKING:
     from relay.rules.shadow import TargetResource
+    from relay.store.file.transaction import Transaction
     from relay.store.state.rows import ResourceRow
 
 
@@ -68,11 +68,7 @@ def compare_field(tx: Transaction, resource: ResourceRow, field: Field) -> None:
     if getattr(confirmed, field) == wanted:
         effects.close(tx, resource.id, key)
     else:
-        shadow = from_json(resource.shadow)
-        base = {
-            "v": getattr(confirmed, field),
-            "s": shadow.get(shadow_attribute(resource.type, field)),
-        }
+        base = as_created(field, getattr(confirmed, field))
         _open(tx, resource, key, base=base, revoking=revokes(key, wanted))
 
 

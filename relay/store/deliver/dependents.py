@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import Key
 from relay.store.deliver.parking import Refusal, refuse
-from relay.store.state import lanes, rows
+from relay.store.state import effects, lanes, rows
 
 if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
@@ -36,7 +36,8 @@ def park(tx: Transaction, row: int) -> None:
     detail = f"name still held by {holder.public_id}, change {cause}"
     for (taker,) in takers:
         resource = rows.by_row(tx, taker)
-        key = Key.NAME if resource.c_exists else Key.EXISTS
+        renamed = resource.c_exists or effects.is_unsettled(tx, taker, Key.NAME)
+        key = Key.NAME if renamed else Key.EXISTS
         refuse(tx, resource, [key], Refusal(409, detail, "uniqueness", behind=cause))
         lanes.renew(tx, rows.by_row(tx, taker))
 

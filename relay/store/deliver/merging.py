@@ -40,6 +40,7 @@ def _keep(tx: Transaction, deleted: ResourceRow) -> int:
     existence = effects.find(tx, deleted.id, Key.EXISTS)
     in_doubt = existence is not None and bool(existence.unknown)
     effects.discard(tx, deleted.id, Key.EXISTS)
+    ledger.strike_out(tx, deleted.id, [Key.EXISTS])
     successor = rows.live_by_name(tx, deleted.type, deleted.name)
     if successor is None:
         tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
@@ -65,7 +66,6 @@ def _keep_parts(tx: Transaction, group: int, heir: int, connection: str) -> None
     for (row,) in tx.all(going, (group,)):
         tx.run("UPDATE resource SET part_of = ? WHERE id = ?", (heir, row))
         reseating.sit_again(tx, heir, row)
-        ledger.strike_out(tx, row, [Key.EXISTS])
         part = rows.by_row(tx, row)
         if not part.c_exists:
             create_after_all(tx, part, refusal)
@@ -90,6 +90,7 @@ def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) ->
     in doubt, and TFE is read once it is there.
     """
     _end_deletion(tx, deleted.id, refusal)
+    ledger.strike_out(tx, deleted.id, [Key.EXISTS])
     tx.run(
         "UPDATE effect SET state = 'open', revokes = 0, base = 'null', last = first,"
         " held_by = NULL, held_at = NULL WHERE resource = ? AND key = 0",

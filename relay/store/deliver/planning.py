@@ -194,14 +194,8 @@ def _whole_roster(
 
 
 def _detour(tx: Transaction, resource: ResourceRow) -> str | None:
-    """A temporary name for the oldest lane of a ring of names (S3); None for the others."""
+    """A temporary name for who is to break a ring of names (S3); None for the others."""
     ring = names.cycle(tx, resource.id)
-    if not ring:
-        return None
-    marks = ",".join("?" * len(ring))
-    oldest = tx.value(
-        f"SELECT resource FROM lane WHERE resource IN ({marks}) ORDER BY first LIMIT 1", ring
-    )
-    if oldest != resource.id:
+    if not ring or names.breaker(tx, ring) != resource.id:
         return None
     return f"{resource.c_name}~{resource.target_id}"

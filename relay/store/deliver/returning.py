@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from relay.rules.effects import (
     FIELD_OF,
     Key,
+    as_created,
+    revokes,
     shadow_attribute,
 )
 from relay.rules.types import Field, Kind
 from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.groups import nesting, part_upkeep, reseating, seating
+from relay.store.guarding import guard, ledger
 from relay.store.state import checking, effects, rosters, rows
 from relay.store.state.claims import UNKNOWN
 
@@ -82,20 +85,40 @@ def return_to(
         there = _return_member(tx, resource, effect, earlier)
     else:
         there = _return_field(tx, resource, effect, earlier)
+    taking = revokes(effect.key, desired_value(tx, rows.by_row(tx, resource.id), effect.key))
+    if effect.revokes and not taking:
+        ledger.strike_out(tx, resource.id, [effect.key])
     if there:
         effects.close(tx, resource.id, effect.key)
     else:
         _ask_if_unknown(tx, resource, effect)
         tx.run(
-            "UPDATE effect SET last = ?, slice = 0 WHERE resource = ? AND key = ?",
-            (earlier[0] if earlier else effect.first, resource.id, effect.key),
+            "UPDATE effect SET last = ?, slice = 0, revokes = ? WHERE resource = ? AND key = ?",
+            (earlier[0] if earlier else effect.first, taking, resource.id, effect.key),
         )
+        if taking != bool(effect.revokes):
+            _turn(tx, resource, effect, taking=taking)
     if effect.key > 0:
         connection = _connection(tx, effect)
         reseating.relieve(tx, resource, connection)
         reach = nesting.reach(tx, resource.part_of or resource.id, [effect.key])
         nesting.follow(tx, reach, connection)
     return there
+
+
+def _turn(tx: Transaction, resource: ResourceRow, effect: Effect, *, taking: bool) -> None:
+    """What gave access takes it away now, or the other way: nothing said of the one is true still.
+
+    What is the same as before stays as it stood: what the guard holds is not sent unasked.
+    """
+    tx.run(
+        "UPDATE effect SET state = iif(key > 0 AND NOT ?3 AND (SELECT target_id FROM resource u"
+        " WHERE u.id = key) IS NULL, 'waiting', 'open'), held_by = NULL, held_at = NULL,"
+        " reason = NULL, refusals = 0, due = 0 WHERE resource = ?1 AND key = ?2",
+        (resource.id, effect.key, taking),
+    )
+    if taking:
+        guard.review_losses(tx, rows.by_row(tx, resource.id), _connection(tx, effect))
 
 
 def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
@@ -145,10 +168,12 @@ def _return_field(
         writes = from_json(to_json(earlier[1]))
         value, written = writes["f"][field.value], writes.get("s", {}).get(attribute)
     _put_field(tx, resource, field, (value, written), _connection(tx, effect))
+    if not resource.c_exists:
+        # Its creation brings the value over, unless one is under way with another.
+        existence = effects.find(tx, resource.id, Key.EXISTS)
+        return existence is None or not existence.unknown
     confirmed = resource.confirmed
-    return (
-        confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
-    ) or not resource.c_exists
+    return confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
 
 
 def _put_field(
@@ -165,11 +190,6 @@ def _put_field(
     tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), resource.id))
     if field is Field.NAME and resource.type is Kind.GROUP and resource.part_of is None:
         part_upkeep.rename(tx, rows.by_row(tx, resource.id), connection, None)
-
-
-def as_created(field: Field, value: object) -> dict[str, object]:
-    """A field of which only the value is kept, as the base of an effect."""
-    return {"v": value, "s": [{"value": value}] if field is Field.EMAIL and value else value}
 
 
 def take_back(tx: Transaction, resource: ResourceRow, change: int, writes: dict[str, Any]) -> None:

@@ -16,12 +16,12 @@ from relay.store.deliver.parking import Refusal
 from relay.store.edits import removing
 from relay.store.file.transaction import from_json
 from relay.store.groups import nesting, part_upkeep, seating
+from relay.store.guarding import guard
 from relay.store.state import effects, finishing, lanes, rows
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
-    from relay.store.state.effects import Effect
     from relay.store.state.rows import ResourceRow
 
 
@@ -48,6 +48,9 @@ def drop(tx: Transaction, change: int, actor: str, reason: str) -> None:
             _note_difference(tx, resource, change, writes, (actor, reason))
         case _:
             raise Refused(409, f"change {change} is {state}: there is nothing to drop")
+    lanes.renew(tx, rows.by_row(tx, resource.id))
+    lanes.wake_behind(tx, resource.id)
+    guard.end_trips(tx)
     tx.outbox.work = True
 
 
@@ -123,22 +126,11 @@ def _undo(
     for key in sorted(effects.keys_written(writes)):
         effect = effects.find(tx, resource.id, key)
         if effect is not None and effect.state != "parked" and effect.last == change:
-            _return(tx, resource, effect)
+            earlier = returning.survivor(returning.writers(tx, resource.id, effect), effect)
+            returning.return_to(tx, rows.by_row(tx, resource.id), effect, earlier)
     parking.end_change(tx, change, ChangeState.DROPPED, refusal)
     effects.settle_changes(tx, resource.id)
     dependents.park(tx, resource.id)
-    lanes.renew(tx, rows.by_row(tx, resource.id))
-    lanes.wake_behind(tx, resource.id)
-
-
-def _return(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
-    earlier = returning.survivor(returning.writers(tx, resource.id, effect), effect)
-    tx.run(
-        "UPDATE effect SET state = 'open', held_by = NULL, held_at = NULL, reason = NULL,"
-        " refusals = 0, due = 0, revokes = 0 WHERE resource = ? AND key = ?",
-        (resource.id, effect.key),
-    )
-    returning.return_to(tx, rows.by_row(tx, resource.id), effect, earlier)
 
 
 def _undo_creation(tx: Transaction, resource: ResourceRow, change: int, refusal: Refusal) -> None:
@@ -149,7 +141,6 @@ def _undo_creation(tx: Transaction, resource: ResourceRow, change: int, refusal:
         raise Refused(409, f"change {change} may have reached TFE; its look-up must come first")
     parking.park_creation(tx, resource, refusal, ChangeState.DROPPED)
     _gone(tx, rows.by_row(tx, resource.id))
-    lanes.renew(tx, rows.by_row(tx, resource.id))
 
 
 def _note_difference(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from relay.errors import Refused
-from relay.rules.effects import FIELD_OF, Key, shadow_attribute
+from relay.rules.effects import FIELD_OF, Key, as_created, shadow_attribute
 from relay.rules.types import Field
-from relay.store.deliver import dependents, returning
+from relay.store.deliver import dependents
 from relay.store.edits import naming, writing
 from relay.store.file.transaction import from_json, to_json
 from relay.store.groups import nesting, part_upkeep, parts, reseating, seating
@@ -128,7 +128,7 @@ def _edit_again(
         field = Field(name)
         key = next(key for key, found in FIELD_OF.items() if found is field)
         value = before.get(name)
-        base = returning.as_created(field, value)
+        base = as_created(field, value)
         effects.write(tx, resource.id, key, change, base=base, revokes=False)
 
 

@@ -50,6 +50,12 @@ def find(tx: Transaction, resource: int, key: int) -> Effect | None:
     return None if row is None else Effect(*row)
 
 
+def is_unsettled(tx: Transaction, resource: int, key: int) -> bool:
+    """Whether there is an effect on a key that is no mere note of what was parked."""
+    effect = find(tx, resource, key)
+    return effect is not None and effect.state != EffectState.PARKED
+
+
 def unsettled(tx: Transaction, resource: int) -> list[Effect]:
     """All effects of a resource that are not mere notes of what was parked."""
     rows = tx.all(

@@ -35,6 +35,7 @@ class _Standing:
     since: float
     touched: float
     unfolding: int
+    asks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def refresh(tx: Transaction, resource: ResourceRow) -> None:
 
 def _standing(tx: Transaction, resource: int) -> _Standing | None:
     row = tx.one(
-        "SELECT state, since, touched, unfolding FROM lane WHERE resource = ?", (resource,)
+        "SELECT state, since, touched, unfolding, ask IS NOT NULL FROM lane WHERE resource = ?",
+        (resource,),
     )
     return None if row is None else _Standing(*row)
 
@@ -151,7 +153,8 @@ def _course(tx: Transaction, resource: ResourceRow, lane: _Standing) -> _Course 
     since = max(tx.now, lane.since) if lane.state == "blocked" else lane.since
     urgent = revokes and bool(resource.c_exists or resource.target_id)
     urgency = URGENT if urgent else NORMAL
-    holder = names.holder(tx, resource)
+    # A read that must come first waits for no name: it may tell that somebody waits for nothing.
+    holder = None if lane.asks else names.holder(tx, resource)
     if holder is not None and _all_behind_name(tx, resource):
         return _Course("blocked", urgency, first, since, behind=holder)
     due = max(soonest, 0.0 if urgent else _rest(tx, resource, since, lane.touched))
@@ -191,21 +194,27 @@ def _break_ring(tx: Transaction, resource: int) -> None:
     One that TFE has, if there is one: a creation takes no detour, it would be refused.
     """
     ring = names.cycle(tx, resource)
-    if ring:
-        marks = ",".join("?" * len(ring))
-        tx.run(
-            f"UPDATE lane SET state = 'ready' WHERE state = 'blocked' AND resource ="
-            f" (SELECT l.resource FROM lane l JOIN resource r ON r.id = l.resource"
-            f" WHERE l.resource IN ({marks}) ORDER BY r.c_exists DESC, l.first LIMIT 1)",
-            ring,
-        )
-        tx.outbox.work = True
+    breaker = names.breaker(tx, ring) if ring else None
+    sendable = None if breaker is None else _soonest(tx, breaker)
+    if sendable is None:
+        return
+    due, _ = sendable
+    # A ring of which nothing is due yet (a back-off) is broken once it is.
+    tx.run(
+        "UPDATE lane SET state = ?, due = ? WHERE resource = ? AND state = 'blocked'",
+        ("ready" if due <= tx.now else "resting", due, breaker),
+    )
+    tx.outbox.work = True
 
 
 def _soonest(tx: Transaction, resource: int) -> tuple[float, bool] | None:
-    """When something may be sent, 0 for now, and whether it takes access away."""
+    """When something may be sent, 0 for now, and whether it takes access away.
+
+    Nothing of a creation that the guard holds is: an edit above it would bring it along.
+    """
     row = tx.one(
-        "SELECT due, revokes FROM effect WHERE resource = ? AND state = 'open'"
+        "SELECT due, revokes FROM effect WHERE resource = ?1 AND state = 'open' AND NOT EXISTS"
+        " (SELECT 1 FROM effect h WHERE h.resource = ?1 AND h.key = 0 AND h.state = 'held')"
         " ORDER BY revokes DESC LIMIT 1",
         (resource,),
     )

@@ -71,3 +71,17 @@ def cycle(tx: Transaction, resource: int) -> list[int]:
         if behind in ring:
             return []
         ring.append(behind)
+
+
+def breaker(tx: Transaction, ring: list[int]) -> int:
+    """Who of a ring of names goes first, by way of a temporary name: the oldest that TFE has (S3).
+
+    A creation takes no detour, it would be refused.
+    """
+    marks = ",".join("?" * len(ring))
+    found: int = tx.value(
+        "SELECT l.resource FROM lane l JOIN resource r ON r.id = l.resource"
+        f" WHERE l.resource IN ({marks}) ORDER BY r.c_exists DESC, l.first LIMIT 1",
+        ring,
+    )
+    return found
