@@ -148,8 +148,6 @@ def _answered(request: Sent, answer: Answered) -> Verdict:
     match outcome:
         case Outcome.DELIVERED:
             return _delivered(request, answer)
-        case Outcome.MISSING if request.method == "DELETE":
-            return _delivered(request, Answered(answer.status, {}, None, answer.received_at))
         case Outcome.THROTTLED | Outcome.DOWN:
             return _postponed(request, answer, outcome)
         case _:

@@ -6,6 +6,7 @@ from test_refusals import refuse
 
 from relay.probe.session import Asked
 from relay.rules.types import Kind
+from relay.simulator.faults import Fault, FaultKind, Match
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -31,3 +32,31 @@ async def test_a_retried_edit_brings_back_what_tfe_lost_and_refused_to_create(la
         assert len(lab.roster("Crew")) == len(people)
     else:
         assert lab.user_in_tfe("ada@example.com") is not None
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_a_deletion_answered_404_is_done_only_once_tfe_says_that_nobody_is_there(lab, kind):
+    """A proxy's 404 while TFE restarts would leave the account behind, and nobody would know."""
+    made = await (lab.user("ada@example.com") if kind is Kind.USER else lab.group("Crew"))
+    await lab.run()
+    lab.tfe.faults.add(Fault(kind=FaultKind.STATUS, status=404), Match(method="DELETE"))
+    gone = await lab.delete(kind, made)
+    sent = await lab.run(within_s=0.0)
+
+    assert [one.method for one in sent] == ["DELETE", "GET"]
+    assert await lab.state(gone.change) == "pending"
+    assert (await lab.store.snapshot()).owed == 1
+    await lab.run(within_s=1000.0)
+    assert await lab.state(gone.change) == "delivered"
+    assert (len(lab.tfe.directory.users), len(lab.tfe.directory.groups)) == (0, 0)
+
+
+async def test_a_deletion_of_who_is_gone_already_is_done_after_one_look(lab):
+    ada = await lab.user("ada@example.com")
+    await lab.run()
+    await lab.send(Asked("DELETE", f"/Users/{await lab.target(ada)}"))
+    gone = await lab.delete(Kind.USER, ada)
+    sent = await lab.run()
+
+    assert [one.method for one in sent] == ["DELETE", "GET"]
+    assert await lab.state(gone.change) == "delivered"

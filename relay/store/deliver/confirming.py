@@ -28,7 +28,7 @@ def acknowledge(tx: Transaction, claim: Claim, verdict: Verdict) -> None:
     """TFE acknowledged a write: confirmed moves forward, and what it covers is delivered."""
     resource = rows.by_row(tx, claim.resource)
     if claim.request.deletes:
-        _deleted(tx, resource)
+        absent(tx, resource)
         return
     created = claim.request.creates
     if created and resource.state == rows.PARKED:
@@ -67,13 +67,15 @@ def _left_to_successor(tx: Transaction, resource: ResourceRow) -> None:
     lanes.wake_behind(tx, resource.id)
 
 
-def _deleted(tx: Transaction, resource: ResourceRow) -> None:
+def absent(tx: Transaction, resource: ResourceRow) -> None:
+    """TFE does not have it: whoever waits for its deletion is answered."""
     waiting = tx.all(
         "SELECT id FROM change WHERE resource = ? AND state = 'pending' AND answered_by IS NULL",
         (resource.id,),
     )
     adopting.absent(tx, resource.id)
-    answering.by_target(tx, resource.id, [change for (change,) in waiting], created=False)
+    if not resource.wanted:
+        answering.by_target(tx, resource.id, [change for (change,) in waiting], created=False)
 
 
 def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim, body: Json) -> None:

@@ -12,7 +12,6 @@ from typing import Final
 
 from relay.rules import backoff
 from relay.rules.verdict import Outcome, Verdict
-from relay.store.compare import adopting
 from relay.store.deliver import attempting, confirming, dependents, looking_up
 from relay.store.deliver.parking import Refusal, own_keys, refuse
 from relay.store.file.transaction import Transaction
@@ -189,7 +188,7 @@ def _missing(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances
         return
     if claim.reads_back:
         tx.run("UPDATE lane SET ask = NULL, doubt = NULL WHERE resource = ?", (claim.resource,))
-        adopting.absent(tx, claim.resource)
+        confirming.absent(tx, rows.by_row(tx, claim.resource))
         return
     attempting.restore(tx, claim)
     if claim.purpose is Purpose.LOOKUP:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from relay.rules.verdict import Outcome
@@ -101,10 +100,8 @@ class Claim:
     def unlearns(self, verdict: Verdict) -> bool:
         """Whether the verdict denies an id of ours, so that believing it would unlearn that id.
 
-        A PATCH's own id is asked for again before it is believed, its members are not.
+        A PATCH's own id, and a DELETE's, is asked for again before it is believed; members are not.
         """
-        if self.request.deletes:
-            return verdict.status == HTTPStatus.NOT_FOUND
         return verdict.outcome is Outcome.MISSING and (self.reads_back or bool(self.adds))
 
     @property
