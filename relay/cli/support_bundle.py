@@ -49,7 +49,7 @@ def support_bundle(file: Path, config: Path | None, as_json: bool, with_names: b
 def _collected(settings: Settings, now: float, *, with_names: bool) -> tuple[JsonObject, bool]:
     """The parts, and whether a relay answered."""
     from relay.ops.client import ask
-    from relay.ops.errors import DaemonUnreachable
+    from relay.ops.errors import DaemonUnreachable, OtherVersion
     from relay.orders.bundling import configuration, versions
     from relay.rules.redacting import Redactor
     from relay.store.operate import support
@@ -57,7 +57,7 @@ def _collected(settings: Settings, now: float, *, with_names: bool) -> tuple[Jso
     question: JsonObject = {"with_names": with_names}
     try:
         told = asyncio.run(ask(settings.control_socket, "support", question, _PATIENCE_S))
-    except DaemonUnreachable:
+    except (DaemonUnreachable, OtherVersion):
         found, seed = support.alone(settings.store.path, now)
         redactor = None if with_names else Redactor(seed)
         parts: JsonObject = {

@@ -83,8 +83,7 @@ def _routes(settings: Settings, parts: Parts, seen: Seen, reloading: Reloading) 
         reloading,
         Explaining(store, holds, parts.importer, seen.site),
         SiteOrders(seen.site, clock),
+        LinkOrders(None if seen.site is None else seen.site.linking),
     ]
-    if seen.site is not None:
-        orders.append(LinkOrders(seen.site.linking))
     routes = {name: route for one in orders for name, route in one.routes().items()}
     return routes | Bundling(settings, routes, store, parts.metrics).routes()

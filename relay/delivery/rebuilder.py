@@ -116,7 +116,9 @@ class Rebuilder:
         self._holds.rebuilding = True
         try:
             while not at.done:
-                at = self._at = await self._step(at)
+                at = await self._step(at)
+                if not at.done:
+                    self._at = at
         finally:
             self._holds.rebuilding = False
         if at.rebind:
@@ -126,6 +128,8 @@ class Rebuilder:
         await self._store.note(TARGET_NOTE, self._url)
         if self._links and not at.rebind:
             await self._store.note(LINKS_NOTE, json.dumps([at.ordered, False]))
+        await self._store.run(lambda tx: rebuilding.end(tx, at))
+        self._at = at
         if HoldName.FOREIGN in self._holds:
             await self._holds.lift(HoldName.FOREIGN, at.ordered)
 

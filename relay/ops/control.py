@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from aiohttp import web
 
+from relay import __version__
 from relay.errors import RelayError, SettingsError
+from relay.ops.client import VERSION
 from relay.ops.errors import NotFound
 from relay.ops.runner import runner_of
 
@@ -44,6 +46,7 @@ MAX_PATH_BYTES: Final = 107  # sockaddr_un of Linux, without the closing NUL
 def control_app(routes: Mapping[str, Route]) -> web.Application:
     """`POST /NAME` with the arguments as a JSON object, for every name in `routes`."""
     app = web.Application(client_max_size=_MAX_REQUEST_BYTES)
+    app.on_response_prepare.append(_told_version)
     for name, route in routes.items():
         app.router.add_post(f"/{name}", _answering(route))
     return app
@@ -66,6 +69,11 @@ async def serve_control(path: Path, routes: Mapping[str, Route]) -> AsyncIterato
     finally:
         await runner.cleanup()
         _remove(path)
+
+
+async def _told_version(_request: web.Request, response: web.StreamResponse) -> None:
+    """So that a command of another release can say why it is not understood."""
+    response.headers[VERSION] = __version__
 
 
 def _answering(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:

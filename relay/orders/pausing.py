@@ -53,15 +53,15 @@ class Pausing:
         name = arguments.get("hold")
         if name not in _BY_RESUME or HoldName(str(name)) not in self._holds:
             raise NotFound(f"no hold {name} stands that an operator could lift")
-        why = why_of(arguments)
+        ordered = f"{actor}: {why_of(arguments)}"
         if name == HoldName.RESTORED:
-            await self._decide_restored(arguments.get("keep"), actor)
+            await self._decide_restored(arguments.get("keep"), ordered)
         if name == HoldName.FOREIGN:
             await self._store.note(TARGET_NOTE, self._url)
-        await self._holds.lift(HoldName(str(name)), f"{actor}: {why}")
+        await self._holds.lift(HoldName(str(name)), ordered)
         return {"lifted": str(name)}
 
-    async def _decide_restored(self, keep: Json, actor: str) -> None:
+    async def _decide_restored(self, keep: Json, ordered: str) -> None:
         """Say who is right where TFE and a restored database differ.
 
         Raises:
@@ -71,6 +71,6 @@ class Pausing:
             standing = (hold.name for hold in self._holds.standing)
             raise RelayError(f"cannot decide yet: {being_read(standing)}")
         if keep == "target":
-            await self._store.desk.follow_target(actor)
+            await self._store.desk.follow_target(ordered)
         elif keep != "directory":
             raise RelayError("say who is right: --keep target or --keep directory")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relay.ops.errors import NotFound
+
 if TYPE_CHECKING:
     from relay.ops.control import Route
     from relay.rules.types import Json, JsonObject
@@ -11,10 +13,20 @@ if TYPE_CHECKING:
 
 
 class LinkOrders:
-    """Shows the plan, and orders that it be carried out."""
+    """Shows the plan, and orders that it be carried out.
 
-    def __init__(self, linking: Linking) -> None:
-        self._linking = linking
+    Args:
+        linking: makes links; None without TFE's admin API.
+    """
+
+    def __init__(self, linking: Linking | None) -> None:
+        self._made_by = linking
+
+    @property
+    def _linking(self) -> Linking:
+        if self._made_by is None:
+            raise NotFound("no admin API is configured; see admin_api.url")
+        return self._made_by
 
     def routes(self) -> dict[str, Route]:
         """What the control socket answers."""

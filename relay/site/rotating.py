@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from relay.errors import RelayError
+from relay.store.compare.binding import note
 from relay.store.state.holds import HoldName
 from relay.target.admin import AdminFailed, Reason, SiteState
-from relay.target.token_writing import refuse_unwritable, replace_token
+from relay.target.token_writing import discard_unfinished, refuse_unwritable, replace_token
 from relay.telemetry import events
 
 if TYPE_CHECKING:
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from relay.clock import Clock, Ids
     from relay.delivery.keeper import Keeper
     from relay.store import Store
+    from relay.store.file.transaction import Transaction
     from relay.target.admin import AdminReader, AdminWriter, ScimToken
 
 log = structlog.get_logger(__name__)
 
 NOTE: Final = "token rotation"
 """Where a rotation stands, and which token is ours since."""
+
+ORDERED: Final = "token rotation ordered"
+"""By whom and why, until it is done: whoever finishes it after a restart tells the audit log."""
 
 RECENT_S: Final = 120.0
 """A token was used lately: `last-used-at` moves once a minute (contract, *Admin API*)."""
@@ -102,7 +107,7 @@ class Rotation:
             step = await self._unfinished(path)
             if step is None:
                 await self._refuse_unless_running()
-                step = await self._made(path)
+                step = await self._made(path, ordered)
             return await self._finished(path, step, ordered)
 
     async def resume(self) -> None:
@@ -114,7 +119,8 @@ class Rotation:
         async with self._one:
             if self._path is None or (step := await self._unfinished(self._path)) is None:
                 return
-            await self._finished(self._path, step, "the rotation before the restart")
+            ordered = await self._store.noted(ORDERED) or "the rotation before the restart"
+            await self._finished(self._path, step, ordered)
 
     async def ours(self) -> ScimToken | None:
         """Which of the live tokens is the relay's, or None if that cannot be told.
@@ -161,16 +167,18 @@ class Rotation:
         step = await self._step()
         if step is None or step.done:
             return None
+        await asyncio.to_thread(_tidied, path)
         if step.digest is not None and step.digest == _digest(_read(path)):
             return step
         for token in await self._reader.tokens():
             if token.description == step.description:
                 await self._delete(token.id)
-        await self._note(replace(step, new=step.old, done=True))
+        await self._store.run(lambda tx: _ended(tx, replace(step, new=step.old)))
         return None
 
-    async def _made(self, path: Path) -> Step:
+    async def _made(self, path: Path, ordered: str) -> Step:
         """Make a new token and put it in the file."""
+        await self._store.note(ORDERED, ordered)
         old = await self.ours()
         day = datetime.fromtimestamp(self._clock.wall(), UTC).date().isoformat()
         description = f"tfe-scim-relay {day} {self._ids.new_id()[:8]}"
@@ -201,12 +209,9 @@ class Rotation:
             )
         if step.old is not None:
             await self._delete(step.old)
-        step = await self._note(replace(step, done=True))
-        log.info(events.TOKEN_ROTATED, new=step.new, old=step.old, ordered=ordered)
-        await self._store.run(
-            lambda tx: tx.audit("token rotated", ordered, what={"old": step.old, "new": step.new})
-        )
-        return step
+        done = await self._store.run(lambda tx: _ended(tx, step, ordered))
+        log.info(events.TOKEN_ROTATED, new=done.new, old=done.old, ordered=ordered)
+        return done
 
     async def _delete(self, ident: str) -> None:
         """Delete a token; one that is gone already is fine."""
@@ -215,6 +220,23 @@ class Rotation:
         except AdminFailed as error:
             if error.reason is not Reason.MISSING:
                 raise
+
+
+def _ended(tx: Transaction, step: Step, rotated: str | None = None) -> Step:
+    """Keep that nothing is left to do; and, with who ordered it, that the token was replaced."""
+    done = replace(step, done=True)
+    note(tx, NOTE, json.dumps(asdict(done)))
+    note(tx, ORDERED, "")
+    if rotated is not None:
+        tx.audit("token rotated", rotated, what={"old": done.old, "new": done.new})
+    return done
+
+
+def _tidied(path: Path) -> None:
+    try:
+        discard_unfinished(path)
+    except OSError as error:
+        raise RelayError(f"cannot tidy up beside {path}: {error.strerror}") from error
 
 
 def _digest(secret: str) -> str:

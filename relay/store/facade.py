@@ -18,7 +18,7 @@ from relay.store.compare import binding, importing, restoring
 from relay.store.compare.comparison import Comparison
 from relay.store.deliver import attempting, claiming, quarantine, recovering, settling
 from relay.store.directory import Directory
-from relay.store.file import ballast, engine, filesystems, identity, migrating
+from relay.store.file import ballast, engine, filesystems, half_copies, identity, migrating
 from relay.store.file.executor import Observer, Writer
 from relay.store.file.reader import Reader
 from relay.store.groups import seating
@@ -111,8 +111,8 @@ class Store:
         self._operators.start()
         await self.audit.seal()
         await self._writer.submit(lambda tx: guard.configure(tx, self._settings.guard))
-        most = self._settings.rules.profile.max_members if self._settings.overflow else None
-        await self._writer.submit(lambda tx: seating.configure(tx, most))
+        await self._writer.submit(lambda tx: seating.configure(tx, self._settings.seats))
+        await self._writer.submit(half_copies.take_away)
         await self._writer.submit(ballast.take)
         if (reason := self._restored) is not None:
             await self._writer.submit(lambda tx: restoring.begin(tx, reason))

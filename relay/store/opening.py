@@ -39,3 +39,8 @@ class StoreSettings:
     guard: GuardPolicy = OPEN_DOOR
     overflow: bool = False
     names: bool = True
+
+    @property
+    def seats(self) -> int | None:
+        """Members in one part of a group; None where groups do not overflow."""
+        return self.rules.profile.max_members if self.overflow else None

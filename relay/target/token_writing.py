@@ -35,8 +35,8 @@ def replace_token(path: Path, token: str) -> None:
     Raises:
         OSError: the disk or the directory takes nothing; the old file stands.
     """
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
+    beside = _beside(path)
+    discard_unfinished(path)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -53,6 +53,19 @@ def replace_token(path: Path, token: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def discard_unfinished(path: Path) -> None:
+    """Remove the secret that a death left beside the file, not yet in its place.
+
+    Raises:
+        OSError: the directory does not let it go.
+    """
+    _beside(path).unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def _as_before(path: Path, descriptor: int) -> None:

@@ -7,6 +7,7 @@ import json
 from contextlib import asynccontextmanager
 
 import pytest
+from support.audits import entries
 from support.relays import relay_for, typed, until
 
 from relay.simulator.admin.budgets import AdminLimits
@@ -113,6 +114,7 @@ async def test_a_rotation_that_is_interrupted_is_finished_or_taken_back(
     old, write = tfe.token, rotating.replace_token
 
     def dies(path, token):
+        (tmp_path / ".tfe-token.new").write_text(token)
         if moment == "after the file":
             write(path, token)
         raise OSError(28, "No space left on device")
@@ -120,14 +122,18 @@ async def test_a_rotation_that_is_interrupted_is_finished_or_taken_back(
     async with relay_of(tfe, tmp_path) as relay:
         monkeypatch.setattr(rotating, "replace_token", dies)
         with pytest.raises(rotating.RelayError):
-            await relay.parts.site.rotate("test")
+            await relay.parts.site.rotate("ada (uid 1000): ticket 4711")
         monkeypatch.undo()
         assert len(tfe.access.live_tokens()) == 2
     async with relay_of(tfe, tmp_path) as relay:
         await until(lambda: len(tfe.access.live_tokens()) == 1)
         assert tfe.access.live_tokens() == [held(tmp_path)]
         assert (held(tmp_path) == old) is (moment == "before the file")
+        assert not (tmp_path / ".tfe-token.new").exists()
         await works(relay)
+        told = await entries(relay.store, "token rotated")
+    who = [(one["actor"], one["detail"]) for one in told]
+    assert who == ([] if moment == "before the file" else [("ada (uid 1000)", "ticket 4711")])
 
 
 async def test_a_token_is_replaced_before_it_ends_if_the_settings_say_so(tfe, tmp_path):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.audits import entries
 from support.idp import Idp, add, deactivate
 from support.relays import RelayProcess, asked, relay_for, typed, until, write_config
 
@@ -93,8 +94,14 @@ async def test_revocations_made_after_the_backup_are_not_undone(unlimited, tmp_p
         new = await relay.idp.create_user("new@x.org")
         code, shown = await typed(tmp_path, "resume", "--hold", "restored", "--reason", "compared")
         assert (code, "--keep" in shown) == (1, True)
+        before = await entries(relay.store)
+        with pytest.raises(RelayError, match="without a reason"):
+            await asked(relay._socket, "resume", hold="restored", keep="target")
+        assert await entries(relay.store) == before
         words = ("resume", "--hold", "restored", "--keep", "target", "--reason", "compared")
         assert (await typed(tmp_path, *words))[0] == 0
+        followed = await entries(relay.store, "followed")
+        assert {one["detail"] for one in followed} == {"compared"}
         await relay.settled()
 
         assert (await relay.idp.get(f"/Users/{people[0]}")).body["active"] is False

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import sqlite3
 import sys
 import tempfile
-import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from instruments.points import Points, Request, died, forked, watched
 from support.history import Player
-from support.world import CountedIds, MemoryTarget, Unmeasured, World, run_virtually
+from support.world import CountedIds, MemoryTarget, World, run_virtually
 
 from relay.store.file import engine, migrating
 from relay.store.operate.pruning import Cursor
@@ -43,7 +40,6 @@ STEPS: list[tuple[Any, ...]] = [
     ("prune",),
 ]
 """Every kind of accept, of claim and of settle, delivered between; then history goes."""
-CONNECT = engine.sqlite3.connect
 LATER_S = 1000.0
 """The restarted relay's clock goes on where the dead one's may have been."""
 
@@ -69,31 +65,6 @@ class JournalledTarget(MemoryTarget):
     async def send(self, request: Any, attempt_id: str, departing: Any, /) -> Any:
         self._note("sent", attempt_id, request.method, request.path, request.body)
         return await super().send(request, attempt_id, departing)
-
-
-class Points(Unmeasured):
-    """Counts the writer's statements and the moments after its commits; kills at one of them."""
-
-    def __init__(self, at: int | None) -> None:
-        self._at = at
-        self.passed = 0
-
-    def point(self, _statement: str = "") -> None:
-        self.passed += 1
-        if self.passed == self._at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def committed(self, operations: int, seconds: float, /) -> None:
-        self.point()
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request of the journal, in the form that the stand-in's client takes."""
-
-    method: str
-    path: str
-    body: Any
 
 
 def played(
@@ -162,39 +133,17 @@ def killed_at(point: int, folds: list[Any]) -> bool:
     """Kill a play at this point and survey what is left; False if it ended before."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
-        child = os.fork()
-        if child == 0:
-            try:
-                played(folder, point)
-            except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if os.WIFEXITED(status):
-            assert os.WEXITSTATUS(status) == 0, f"the play failed at point {point}"
+        if not died(forked(lambda: played(folder, point)), f"point {point}"):
             return False
-        assert os.WTERMSIG(status) == signal.SIGKILL
         survey(folder, folds)
         return True
 
 
-def migrated(path: Path, at: int | None) -> int:
+def migrated(path: Path, at: int | None) -> None:
     """Open a database of an earlier schema in this process, to its death at statement `at`."""
-    points = Points(at)
-
-    def connect(*arguments: Any, **named: Any) -> Any:
-        connection = CONNECT(*arguments, **named)
-        connection.set_trace_callback(points.point)
-        return connection
-
-    engine.sqlite3.connect = connect
-    try:
+    with watched(Points(at)):
         migrating.secure(path)
         engine.open_writer(path).close()
-    finally:
-        engine.sqlite3.connect = CONNECT
-    return points.passed
 
 
 def killed_while_migrating(old: bytes, point: int) -> bool:
@@ -202,15 +151,7 @@ def killed_while_migrating(old: bytes, point: int) -> bool:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         path = Path(name) / "relay.db"
         path.write_bytes(old)
-        child = os.fork()
-        if child == 0:
-            try:
-                migrated(path, point)
-            except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
+        status = forked(lambda: migrated(path, point))
         migrated(path, None)
         with sqlite3.connect(path) as left:
             assert left.execute("PRAGMA quick_check").fetchall() == [("ok",)]
@@ -218,7 +159,7 @@ def killed_while_migrating(old: bytes, point: int) -> bool:
             left.execute("SELECT part FROM member")
             left.execute("SELECT undo FROM change")
         left.close()
-        return os.WIFSIGNALED(status)
+        return died(status, f"point {point}")
 
 
 def kill_migrations(path: Path) -> None:

@@ -5,15 +5,18 @@ import os
 import pwd
 import socket
 import stat
+from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 from support.relays import typed
 
+from relay import __version__
 from relay.errors import RelayError, SettingsError
 from relay.ops import control, runner
 from relay.ops.client import ask
 from relay.ops.control import serve_control
-from relay.ops.errors import DaemonUnreachable, NotFound
+from relay.ops.errors import DaemonUnreachable, NotFound, OtherVersion
 
 
 async def status(arguments, actor):
@@ -57,6 +60,35 @@ async def test_errors_come_back_as_what_they_are(tmp_path):
 async def test_without_a_daemon_the_client_names_the_socket(tmp_path):
     with pytest.raises(DaemonUnreachable, match=r"control\.sock"):
         await ask(tmp_path / "control.sock", "status", {})
+
+
+async def test_a_daemon_of_another_release_is_told_from_one_that_does_not_run(tmp_path):
+    path = tmp_path / "control.sock"
+
+    async with serve_control(path, ROUTES):
+        with pytest.raises(OtherVersion, match=rf"is of version {__version__} and does not know"):
+            await ask(path, "shape", {})
+    async with earlier_release(path):
+        with pytest.raises(OtherVersion, match=r"earlier release .* restart the daemon"):
+            await ask(path, "shape", {})
+
+
+@asynccontextmanager
+async def earlier_release(path):
+    """A daemon that knows nothing of versions, nor of what is new."""
+    running = runner.runner_of(web.Application())
+    await running.setup()
+    await web.UnixSite(running, path).start()
+    yield
+    await running.cleanup()
+
+
+async def test_a_fault_of_the_daemon_is_not_taken_for_its_absence(tmp_path):
+    path = tmp_path / "control.sock"
+
+    async with serve_control(path, ROUTES):
+        with pytest.raises(RelayError, match="a fault of its own: see its log"):
+            await ask(path, "changes/show", {})
 
 
 async def test_the_socket_of_a_dead_daemon_is_replaced(tmp_path):

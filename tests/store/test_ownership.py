@@ -15,6 +15,8 @@ from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.file.engine import open_plain
 from relay.store.file.migrations import migrations
 from relay.store.guarding import guard, owning
+from relay.store.operate import giving
+from relay.store.operate.giving import Estate
 from relay.store.operate.listing import ChangeFilter
 from relay.store.operate.releasing import Selection
 from relay.store.state.rows import by_id
@@ -338,3 +340,14 @@ async def test_the_owner_is_the_same_in_sql(lab, okta):
             lambda tx: tx.one(f"SELECT {owning.OWNER}, public_id FROM resource")
         )
         assert told[0] == await owner(lab, Kind.USER, told[1])
+
+
+async def test_who_is_named_one_by_one_is_given_in_one_piece_however_many(lab, monkeypatch):
+    """A death between two batches would leave an order that is refused when it is given again."""
+    monkeypatch.setattr(giving, "BATCH", 2)
+    people = await lab.users(5)
+    estate = Estate("idp", "okta", users=tuple(people))
+    only = await lab.store.run(lambda tx: giving.named(tx, estate))
+    given = await lab.store.run(lambda tx: giving.give(tx, estate, only, 0, ("ada", "why")))
+
+    assert {one.id for one in given} == set(people)

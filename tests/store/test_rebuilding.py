@@ -18,6 +18,7 @@ async def rebuilt(lab, *, rebind=False):
     """Read TFE and unlearn what is not there, as the rebuilder does; where it stands then."""
     at = await lab.store.run(lambda tx: rebuilding.begin(tx, "test", rebind=rebind))
     while not at.done:
+        assert at == await lab.store.run(lambda tx: rebuilding.read(tx.connection))
         if at.start is None:
             at = await lab.store.run(lambda tx, at=at: rebuilding.unlearn(tx, at))
             continue
@@ -29,6 +30,9 @@ async def rebuilt(lab, *, rebind=False):
     if rebind:
         await lab.store.desk.follow_target("test")
     await lab.store.run(lambda tx: rebuilding.have_groups_wait(tx, 10))
+    # A death up to here is followed by all of this again.
+    assert not (await lab.store.run(lambda tx: rebuilding.read(tx.connection))).done
+    await lab.store.run(lambda tx: rebuilding.end(tx, at))
     return at
 
 

@@ -305,11 +305,12 @@ class World:
             rng=self._rng,
             metrics=unmeasured,
         )
-        self.holds, self.dispatcher, self.identity = holds, dispatcher, identity
-        self.importer = importer = Importer(
+        self.holds, self.keeper, self.dispatcher = holds, keeper, dispatcher
+        self.identity = identity
+        self.importer = Importer(
             store=self.store, sender=sender, holds=holds, health=Health(), clock=clock
         )
-        self.rebuilder = Rebuilder(self.store, importer, holds, url="memory", rate=RATE)
+        self.rebuilder = Rebuilder(self.store, self.importer, holds, url="memory", rate=RATE)
         parts = (dispatcher, keeper, self.rebuilder)
         self._tasks = [asyncio.create_task(part.run()) for part in parts]
 

@@ -40,7 +40,7 @@ class Rebuild:
         began: wall time.
         rebind: the reverse: the directory becomes what TFE has, pending changes apart.
         ordered: who ordered it, and why.
-        done: everything was read and unlearnt.
+        done: everything was read and unlearnt, and all that follows from it was done (`end`).
         kind: what is read or unlearnt now.
         start: the 1-based `startIndex` of the next page; None: all were read, and what was not
             there is unlearnt.
@@ -168,7 +168,10 @@ def _taken(tx: Transaction, known: ResourceRow, target_id: str) -> bool:
 
 
 def unlearn(tx: Transaction, at: Rebuild) -> Rebuild:
-    """Unlearn the next batch of what was not there; groups are read once no user is left."""
+    """Unlearn the next batch of what was not there; groups are read once no user is left.
+
+    That it is done is kept by `end` only: a death before it must not leave what follows undone.
+    """
     batch = tx.all(
         f"SELECT id FROM resource WHERE kind = ? AND {_BOUND} AND c_at = 0 AND id > ?"
         " ORDER BY id LIMIT ?",
@@ -182,7 +185,12 @@ def unlearn(tx: Transaction, at: Rebuild) -> Rebuild:
         return _save(tx, replace(at, missing=at.missing + len(batch), behind=batch[-1][0]))
     if at.kind is Kind.USER:
         return _save(tx, replace(at, kind=Kind.GROUP, start=1, behind=0))
-    return _save(tx, replace(at, done=True))
+    return replace(at, done=True)
+
+
+def end(tx: Transaction, at: Rebuild) -> None:
+    """Keep that a rebuild is done, when nothing but its hold is left."""
+    _save(tx, at)
 
 
 def have_groups_wait(tx: Transaction, rate: float) -> None:

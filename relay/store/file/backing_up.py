@@ -2,52 +2,85 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from relay.errors import StoreRefused
 from relay.rules.chain import Walk
-from relay.store.file import audit_log, engine, identity
+from relay.store.file import audit_log, engine, half_copies, identity
 from relay.store.file.engine import DatabaseError
 from relay.store.file.identity import RESTORED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from relay.store.file.engine import Connection
 
 
-def copy(path: Path, to: Path, now: float) -> int:
+STEP_PAGES: Final = 1_000
+"""Copied between two looks at whether it is still wanted: some milliseconds."""
+
+
+def _wanted() -> bool:
+    return False
+
+
+def copy(path: Path, to: Path, now: float, given_up: Callable[[], bool] = _wanted) -> int:
     """Copy `path` to a new file of mode 0600 that appears whole or not at all; its size in bytes.
 
     The copy is one commit's state. It carries a note, so that a relay that opens it begins in the
     hold `restored`.
 
+    Args:
+        path: the database.
+        to: the new file.
+        now: seconds since the epoch.
+        given_up: asked while it is copied; True ends it.
+
     Raises:
-        StoreRefused: the file is there already, or cannot be written.
+        StoreRefused: the file is there already, cannot be written, or was given up.
     """
     if to.exists():
         raise StoreRefused(f"cannot write a backup to {to}: it is there already")
-    part = to.with_name(to.name + ".part")
+
+    def looked(*_step: int) -> None:
+        if given_up():
+            raise StoreRefused(f"cannot write a backup to {to}: the relay stops; try again")
+
+    part = half_copies.half_of(to)
     try:
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
-        with closing(engine.open_reader(path)) as source, closing(engine.open_plain(part)) as made:
-            source.backup(made)
+        half_copies.fresh(part)
+        with _unmoving(path) as source, closing(engine.open_plain(part)) as made:
+            source.backup(made, pages=STEP_PAGES, progress=looked)
             _sign(made, now)
         identity.sync(part)
+        looked()
         part.rename(to)
         identity.sync(to.parent)
     except (OSError, DatabaseError) as error:
-        part.unlink(missing_ok=True)
+        half_copies.remove(part)
         raise StoreRefused(f"cannot write a backup to {to}: {error}") from error
+    except StoreRefused:
+        half_copies.remove(part)
+        raise
     return to.stat().st_size
+
+
+@contextmanager
+def _unmoving(path: Path) -> Iterator[Connection]:
+    """A reader that sees one commit's state: else each commit between two steps begins it anew."""
+    with closing(engine.open_reader(path)) as source:
+        source.execute("BEGIN")
+        source.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        yield source
 
 
 def _sign(made: Connection, now: float) -> None:
     made.execute("PRAGMA journal_mode = DELETE")
+    made.execute(half_copies.FORGET)
     at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
     made.execute(
         "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (RESTORED, f"a backup of {at}")

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import Unavailable
+from relay.store.file import half_copies
 from relay.store.file.engine import open_plain
 
 if TYPE_CHECKING:
     from relay.store.file.engine import Connection
 
-ENDING: Final = ".anew"
-"""Of the file beside the database; a death may leave one, the next rewrite takes its place."""
 _PRIMARY: Final = 0xFF
 _WAITS: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 ROOM: Final = 2
@@ -41,7 +40,7 @@ def write_anew(connection: Connection) -> None:
         Unavailable: the disk has no room for it, or does not take it.
     """
     _, _, path = connection.execute("PRAGMA database_list").fetchone()
-    beside = Path(path + ENDING)
+    beside = Path(path + half_copies.ANEW)
     try:
         _begin(beside, ROOM * Path(path).stat().st_size)
     except OSError as error:
@@ -51,7 +50,7 @@ def write_anew(connection: Connection) -> None:
         with closing(open_plain(beside)) as made:
             made.backup(connection, progress=_refuse_to_wait)
     finally:
-        beside.unlink(missing_ok=True)
+        half_copies.remove(beside)
 
 
 def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
@@ -62,7 +61,7 @@ def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
 
 def _begin(beside: Path, room: int) -> None:
     """An empty file, unless the disk would be full before it is written."""
-    beside.unlink(missing_ok=True)
+    half_copies.remove(beside)
     if shutil.disk_usage(beside.parent).free < room:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    half_copies.fresh(beside)

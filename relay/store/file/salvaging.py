@@ -7,7 +7,6 @@ compared with it, so that what was lost is seen as a difference and nothing is s
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import orjson
 from sqlite_utils import Database
 
 from relay.errors import StoreRefused
-from relay.store.file import engine, identity, mending
+from relay.store.file import engine, half_copies, identity, mending
 from relay.store.file.engine import DatabaseError
 from relay.store.file.migrations import migrations
 from relay.store.file.reading_damage import Damaged
@@ -70,12 +69,12 @@ def salvage(path: Path, into: Path, now: float) -> Salvaged:
         raise StoreRefused(f"cannot write {into}: it is there already")
     _refuse_in_use(path)
     identity.refuse_anothers_log(path)
-    part = into.with_name(into.name + ".part")
+    part = half_copies.half_of(into)
     found = Salvaged()
     try:
         with _folder_beside(into) as folder:
             copy = _copied(path, folder)
-            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+            half_copies.fresh(part)
             with closing(engine.open_plain(copy)) as old, closing(engine.open_plain(part)) as new:
                 _transfer(old, new, found)
                 mending.mend(new, f"salvaged from {path.name}", now)
@@ -83,7 +82,7 @@ def salvage(path: Path, into: Path, now: float) -> Salvaged:
         part.rename(into)
         identity.sync(into.parent)
     except (OSError, DatabaseError) as error:
-        part.unlink(missing_ok=True)
+        half_copies.remove(part)
         raise StoreRefused(f"cannot salvage {path}: {error}; a backup is all that helps") from error
     return found
 

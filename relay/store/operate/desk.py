@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from relay.errors import StoreRefused
 from relay.store.compare import drifting
-from relay.store.file import backing_up
+from relay.store.file import backing_up, half_copies
 from relay.store.groups import part_upkeep
 from relay.store.operate import (
     backlog,
@@ -95,7 +97,8 @@ class Desk:
     async def transfer(self, estate: Estate, actor: str, reason: str) -> Sequence[Given]:
         """Give users and groups to another connection, batch by batch.
 
-        After a crash what is left is the old owner's still, and is given by the same order.
+        After a crash what is left is the old owner's still, and is given by the same order; who is
+        named one by one is given in one piece.
 
         Raises:
             Refused: somebody who is named is not there, or not the owner's.
@@ -164,8 +167,19 @@ class Desk:
         Raises:
             StoreRefused: it cannot be written there.
         """
-        now = self._clock.wall()
-        return await asyncio.to_thread(backing_up.copy, self._settings.path, to, now)
+        now, given_up = self._clock.wall(), threading.Event()
+        await self._writer.submit(lambda tx: half_copies.begin(tx, to))
+        try:
+            size = await asyncio.to_thread(
+                backing_up.copy, self._settings.path, to, now, given_up.is_set
+            )
+        except StoreRefused:
+            await self._writer.submit(lambda tx: half_copies.end(tx, to))
+            raise
+        finally:
+            given_up.set()  # who waited for it has gone: a stop does not wait for the thread
+        await self._writer.submit(lambda tx: half_copies.end(tx, to))
+        return size
 
     async def numbers(self, wanted: ChangeFilter) -> Sequence[int]:
         """All changes that a filter means, oldest first."""

@@ -90,6 +90,8 @@ def give(
 ) -> list[Given]:
     """Give the next batch; those of it, none when all are given.
 
+    Who is named one by one is one batch, however many they are: all of them are given, or none.
+
     Args:
         tx: the transaction.
         estate: what is given.
@@ -110,8 +112,8 @@ def give(
         values += only
     found = tx.all(
         f"SELECT id, kind, name, public_id FROM resource WHERE {' AND '.join(conditions)}"
-        f" ORDER BY id LIMIT {BATCH}",
-        values,
+        " ORDER BY id LIMIT ?",
+        [*values, len(only) or BATCH],
     )
     actor, reason = why
     for row, *_ in found:
