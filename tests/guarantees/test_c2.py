@@ -120,6 +120,12 @@ ONCE_WRONG_BY_ORDER = {
         ("had", ("bob", "cy"), ()), ("lose", "users", 3), ("create_user", "Ann", True, "e3"),
         ("swap_users", 4, 2), ("orders", "drop", "pending", ""),
     ]),
+    "a deletion dropped of who is in doubt": (OPEN_DOOR, [
+        ("had", ("cy", "ann", "bob"), ()), ("pause", 0.5),
+        ("fault", "status-after", 502, "PATCH"), ("move_address", 2, "bob"),
+        ("poison", "new.example", 413, "PATCH"), ("recreate_user", 5),
+        ("orders", "drop", "pending", ""), ("recreate_user", 4), ("move_address", 1, "Ann"),
+    ]),
     "an edit above a creation that is held": (NARROW, [
         ("had", ("bob", "cy"), (("cy", (0, 5)), ("ann", ()))), ("recreate_user", 2),
         ("recreate_user", 0), ("put_user", 3, "Ann", False), ("deactivate", 4),

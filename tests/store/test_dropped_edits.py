@@ -205,6 +205,8 @@ async def test_an_edit_of_what_tfe_lost_and_will_not_have_again_is_dropped(lab):
     assert await lab.state(dropped.change) == "parked"
 
     await lab.store.desk.drop(dropped.change, *WHY)
+    await lab.run()  # it is tried without the edit, and refused again
+    assert await lab.shadow(Kind.USER, ada) is None
     lab.tfe.faults.clear()
     assert await lab.user("ada@example.com") == ada
     await lab.run()

@@ -81,8 +81,12 @@ def _open(
     revoking: bool,
     state: EffectState = EffectState.OPEN,
 ) -> None:
-    """Open an effect that no pending change may have written; keep one that is there."""
-    if effects.find(tx, resource.id, key) is None:
+    """Open an effect that no pending change may have written; keep one that is there.
+
+    The note of an edit that was parked gives way; that of a creation says what the IdP is told.
+    """
+    there = effects.find(tx, resource.id, key)
+    if there is None or (there.state == EffectState.PARKED and key != Key.EXISTS):
         effects.write(
             tx,
             resource.id,
@@ -137,7 +141,9 @@ def absent(tx: Transaction, row: int) -> None:
         lanes.wake_behind(tx, row)
         return
     rows.set_absent(tx, row)
-    tx.run("DELETE FROM effect WHERE resource = ? AND key < 0", (row,))
+    # What was written of its fields stands above its creation, as on top of a first one.
+    tx.run("DELETE FROM effect WHERE resource = ? AND key < 0 AND state = 'parked'", (row,))
+    tx.run("UPDATE effect SET unknown = 0, slice = 0 WHERE resource = ? AND key < 0", (row,))
     resource = rows.by_row(tx, row)
     _open(tx, resource, Key.EXISTS, base=None, revoking=False)
     # Its creation is what delivers every pending change, so it spans them all.

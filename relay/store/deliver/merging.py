@@ -137,7 +137,7 @@ def _merge(tx: Transaction, old: ResourceRow, new: ResourceRow) -> None:
     else:
         _move_memberships(tx, old.id, new.id)
     tx.run("UPDATE protected SET resource = ? WHERE resource = ?", (new.id, old.id))
-    tx.run("DELETE FROM verification WHERE resource = ?", (old.id,))
+    tx.run("UPDATE OR REPLACE verification SET resource = ? WHERE resource = ?", (new.id, old.id))
     rows.set_absent(tx, old.id)
     tx.run("UPDATE resource SET state = 'gone', size = 0 WHERE id = ?", (old.id,))
     tx.run("DELETE FROM nest WHERE parent = ?1 OR child = ?1", (old.id,))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key, revokes
-from relay.store.deliver import returning
+from relay.store.deliver import returning, taking_back
 from relay.store.edits import answering
 from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.groups import part_upkeep
@@ -243,8 +243,9 @@ def park_creation(
     end: ChangeState = ChangeState.PARKED,
 ) -> None:
     """It is not to be: absent from reads, its id and rosters kept, its later edits end with it."""
-    digest = None
-    for change, writes in returning.pending(tx, resource.id):
+    digest, edits = None, returning.pending(tx, resource.id)
+    ground = taking_back.ground_of(tx, resource.id, edits)
+    for change, writes in edits:
         first = "exists" in writes
         if first:
             digest = tx.value("SELECT digest FROM change WHERE id = ?", (change,))
@@ -252,15 +253,17 @@ def park_creation(
         end_change(tx, change, end, refusal, detail)
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("UPDATE resource SET state = 'parked' WHERE id = ?", (resource.id,))
-    _note(tx, resource.id, Key.EXISTS, resource.last_change, _reason(refusal, digest))
+    _note(tx, resource.id, Key.EXISTS, resource.last_change, _reason(refusal, digest), ground)
     joining.leave_out(tx, resource.id)
 
 
-def _note(tx: Transaction, resource: int, key: int, change: int, reason: str) -> None:
+def _note(
+    tx: Transaction, resource: int, key: int, change: int, reason: str, base: str | None = None
+) -> None:
     tx.run(
-        "INSERT INTO effect (resource, key, first, last, revokes, state, opened, reason)"
-        " VALUES (?, ?, ?, ?, 0, 'parked', ?, ?)",
-        (resource, key, change, change, tx.now, reason),
+        "INSERT INTO effect (resource, key, first, last, base, revokes, state, opened, reason)"
+        " VALUES (?, ?, ?, ?, ?, 0, 'parked', ?, ?)",
+        (resource, key, change, change, base, tx.now, reason),
     )
 
 

@@ -13,7 +13,7 @@ from relay.rules.effects import (
 )
 from relay.rules.types import Field, Kind
 from relay.store.file.transaction import Transaction, from_json, to_json
-from relay.store.groups import nesting, part_upkeep, reseating, seating
+from relay.store.groups import nesting, part_upkeep, reseating
 from relay.store.guarding import guard, ledger
 from relay.store.state import checking, effects, rosters, rows
 from relay.store.state.claims import UNKNOWN
@@ -99,7 +99,7 @@ def return_to(
         if taking != bool(effect.revokes):
             _turn(tx, resource, effect, taking=taking)
     if effect.key > 0:
-        connection = _connection(tx, effect)
+        connection = connection_of(tx, effect)
         reseating.relieve(tx, resource, connection)
         reach = nesting.reach(tx, resource.part_of or resource.id, [effect.key])
         nesting.follow(tx, reach, connection)
@@ -118,7 +118,7 @@ def _turn(tx: Transaction, resource: ResourceRow, effect: Effect, *, taking: boo
         (resource.id, effect.key, taking),
     )
     if taking:
-        guard.review_losses(tx, rows.by_row(tx, resource.id), _connection(tx, effect))
+        guard.review_losses(tx, rows.by_row(tx, resource.id), connection_of(tx, effect))
 
 
 def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
@@ -134,7 +134,8 @@ def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> N
         checking.mark_late(tx, resource.id)
 
 
-def _connection(tx: Transaction, effect: Effect) -> str:
+def connection_of(tx: Transaction, effect: Effect) -> str:
+    """Who is charged for what follows when a key returns."""
     return tx.value("SELECT connection FROM change WHERE id = ?", (effect.last,)) or "relay"
 
 
@@ -148,7 +149,7 @@ def _return_member(
     wanted = bool(from_json(effect.base))
     if earlier is not None:
         wanted = effect.key in set(from_json(to_json(earlier[1].get("+", []))))
-    reseating.put(tx, group, effect.key, _connection(tx, effect), want=wanted)
+    reseating.put(tx, group, effect.key, connection_of(tx, effect), want=wanted)
     rosters.forget_absent(tx, group.id, effect.key)
     return confirmed == wanted
 
@@ -167,7 +168,7 @@ def _return_field(
     else:
         writes = from_json(to_json(earlier[1]))
         value, written = writes["f"][field.value], writes.get("s", {}).get(attribute)
-    _put_field(tx, resource, field, (value, written), _connection(tx, effect))
+    put_field(tx, resource, field, (value, written), connection_of(tx, effect))
     if not resource.c_exists:
         # Its creation brings the value over, unless one is under way with another.
         existence = effects.find(tx, resource.id, Key.EXISTS)
@@ -176,7 +177,7 @@ def _return_field(
     return confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
 
 
-def _put_field(
+def put_field(
     tx: Transaction, resource: ResourceRow, field: Field, values: tuple[Any, Any], connection: str
 ) -> None:
     """Have a field desired, and read by the IdP, as it once was written."""
@@ -190,73 +191,6 @@ def _put_field(
     tx.run("UPDATE resource SET shadow = ? WHERE id = ?", (to_json(shadow), resource.id))
     if field is Field.NAME and resource.type is Kind.GROUP and resource.part_of is None:
         part_upkeep.rename(tx, rows.by_row(tx, resource.id), connection, None)
-
-
-def take_back(tx: Transaction, resource: ResourceRow, change: int, writes: dict[str, Any]) -> None:
-    """Take back what a change wrote on top of a creation that TFE refused.
-
-    Nothing of such a resource is open, so the changes since its creation tell what is desired
-    without this one; a later POST wrote everything anew.
-    """
-    since = _since_creation(tx, resource, change)
-    if since is None:
-        return
-    after = {key for one, wrote in since if one > change for key in effects.keys_written(wrote)}
-    before = [wrote for one, wrote in since if one < change]
-    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
-    users = []
-    for key in sorted(effects.keys_written(writes) - after - {Key.EXISTS}):
-        if key > 0:
-            _sit_as(tx, resource, key, before, connection)
-            users.append(key)
-        else:
-            field = FIELD_OF[Key(key)]
-            _put_field(tx, resource, field, _last_written(resource.type, field, before), connection)
-    nesting.follow(tx, nesting.reach(tx, resource.part_of or resource.id, users), connection)
-
-
-def _since_creation(
-    tx: Transaction, resource: ResourceRow, change: int
-) -> list[tuple[int, dict[str, Any]]] | None:
-    """The other changes that stand, the creation first; None: it is not kept, or is newer."""
-    creation = tx.value(
-        "SELECT max(id) FROM change WHERE resource = ? AND json_extract(writes, '$.exists')",
-        (resource.id,),
-    )
-    if creation is None or change < creation:
-        return None
-    found = tx.all(
-        "SELECT id, writes FROM change WHERE resource = ?1 AND id >= ?2 AND id <> ?3"
-        " AND (id = ?2 OR state IN ('parked', 'delivered')) ORDER BY id",
-        (resource.id, creation, change),
-    )
-    return [(one, from_json(text)) for one, text in found]
-
-
-def _sit_as(
-    tx: Transaction,
-    group: ResourceRow,
-    user: int,
-    before: list[dict[str, Any]],
-    connection: str,
-) -> None:
-    """Have a user in a group, or out of it, as the changes before left it, or elsewhere as now."""
-    want = False
-    for writes in before:
-        want = user in writes.get("+", ()) or (want and user not in writes.get("-", ()))
-    if not want or seating.seat(tx, group.part_of or group.id, user) is None:
-        reseating.put(tx, group, user, connection, want=want)
-
-
-def _last_written(kind: Kind, field: Field, before: list[dict[str, Any]]) -> tuple[Any, Any]:
-    """A field's value and its shadow as the last of the changes wrote them, from a creation on."""
-    base = as_created(field, before[0]["f"][field.value])
-    value, written = base["v"], base["s"]
-    for writes in before[1:]:
-        if field.value in writes.get("f", {}):
-            value = writes["f"][field.value]
-            written = writes.get("s", {}).get(shadow_attribute(kind, field))
-    return value, written
 
 
 def undo_rest(tx: Transaction, resource: int, change: int) -> None:

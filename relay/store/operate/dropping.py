@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from relay.errors import Refused
 from relay.rules.effects import Key
 from relay.rules.types import Kind
-from relay.store.deliver import dependents, merging, parking, returning
+from relay.store.deliver import dependents, merging, parking, returning, taking_back
 from relay.store.deliver.parking import Refusal
 from relay.store.edits import removing
 from relay.store.file.transaction import from_json
 from relay.store.groups import nesting, part_upkeep, seating
 from relay.store.guarding import guard
+from relay.store.operate import retrying
 from relay.store.state import effects, finishing, lanes, rows
 from relay.store.state.records import ChangeState
 
@@ -40,8 +41,10 @@ def drop(tx: Transaction, change: int, actor: str, reason: str) -> None:
         case ChangeState.PARKED:
             _forget(tx, resource, change, writes)
             if resource.state == rows.PARKED and not writes.get("exists"):
-                returning.take_back(tx, resource, change, writes)
+                taking_back.take_back(tx, resource, change, writes)
                 _note_difference(tx, resource, change, writes, (actor, reason))
+                if not _parked_still(tx, resource):
+                    retrying.create_anew(tx, rows.by_row(tx, resource.id))
         case ChangeState.PENDING:
             refusal = Refusal(410, f"dropped by an operator: {reason}")
             _undo(tx, resource, change, writes, refusal)
@@ -70,6 +73,11 @@ def _forget(tx: Transaction, resource: ResourceRow, change: int, writes: dict[st
         )
     elif not _keep_note(tx, resource) and writes.get("exists"):
         _gone(tx, resource)
+
+
+def _parked_still(tx: Transaction, resource: ResourceRow) -> bool:
+    parked = "SELECT 1 FROM change WHERE resource = ? AND state = 'parked' LIMIT 1"
+    return tx.one(parked, (resource.id,)) is not None
 
 
 def _keep_note(tx: Transaction, resource: ResourceRow) -> bool:

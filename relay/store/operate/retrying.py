@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from relay.errors import Refused
-from relay.rules.effects import FIELD_OF, Key, as_created, shadow_attribute
+from relay.rules.effects import FIELD_OF, Key, as_created, revokes, shadow_attribute
 from relay.rules.types import Field
-from relay.store.deliver import dependents
+from relay.store.deliver import dependents, taking_back
+from relay.store.deliver.taking_back import Ground
 from relay.store.edits import naming, writing
 from relay.store.file.transaction import from_json, to_json
 from relay.store.groups import nesting, part_upkeep, parts, reseating, seating
@@ -83,7 +84,7 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
     its creation, all of them.
     """
     naming.refuse_taken_name(tx, resource.type, resource.name, resource.id, profile)
-    first, lost = _first_parked(tx, resource.id)
+    first, ground = _first_parked(tx, resource.id)
     again = tx.all(
         "SELECT id, writes FROM change WHERE resource = ? AND state = 'parked' AND id >= ?"
         " ORDER BY id",
@@ -91,13 +92,13 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
     )
     tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (resource.id,))
     tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (resource.id,))
-    before: dict[str, Any] = {}
+    before = {} if ground is None else _fields_of(ground)
     for change, text in again:
         writes = from_json(text)
         _pending_again(tx, change)
-        if lost or writes.get("exists"):
+        if ground is not None or writes.get("exists"):
             effects.write(tx, resource.id, Key.EXISTS, change, base=None, revokes=False)
-        else:
+        if not writes.get("exists"):
             _edit_again(tx, resource, change, writes, before)
         before = before | writes.get("f", {})
         _join_again(tx, resource, change, writes)
@@ -110,14 +111,37 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
     return [change for change, _ in again]
 
 
-def _first_parked(tx: Transaction, resource: int) -> tuple[int, bool]:
-    """The parked change to begin with, and whether it is an edit: its creation was delivered."""
+def create_anew(tx: Transaction, resource: ResourceRow) -> None:
+    """What TFE lost is wanted still once the last edit above it was dropped: tried without it.
+
+    Unless its name is another's by now: then it stays as it is.
+    """
+    if rows.live_by_name(tx, resource.type, resource.name) is not None:
+        return
+    change = resource.last_change
+    tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (resource.id,))
+    tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (resource.id,))
+    effects.write(tx, resource.id, Key.EXISTS, change, base=None, revokes=False)
+    _join_again(tx, resource, change, {"+": rosters.unsent(tx, resource.id)})
+    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    reseating.relieve(tx, resource, connection or "relay")
+
+
+def _first_parked(tx: Transaction, resource: int) -> tuple[int, Ground | None]:
+    """The parked change to begin with; and what was before it, if no creation is among them."""
     creation, oldest = tx.one(
         "SELECT max(id) FILTER (WHERE json_extract(writes, '$.exists')), min(id) FROM change"
         " WHERE resource = ? AND state = 'parked'",
         (resource,),
     )
-    return (oldest, True) if creation is None else (creation, False)
+    ground = taking_back.ground(tx, resource)
+    if ground is not None:
+        return ground.since, ground
+    return (oldest, Ground(oldest, {})) if creation is None else (creation, None)
+
+
+def _fields_of(ground: Ground) -> dict[str, Any]:
+    return {FIELD_OF[Key(key)].value: base["v"] for key, base in ground.was.items() if key < 0}
 
 
 def _edit_again(
@@ -127,9 +151,10 @@ def _edit_again(
     for name in writes.get("f", {}):
         field = Field(name)
         key = next(key for key, found in FIELD_OF.items() if found is field)
-        value = before.get(name)
-        base = as_created(field, value)
-        effects.write(tx, resource.id, key, change, base=base, revokes=False)
+        if name not in before:
+            continue  # nothing was noted of it: its creation brings it
+        base, taking = as_created(field, before[name]), revokes(key, writes["f"][name])
+        effects.write(tx, resource.id, key, change, base=base, revokes=taking)
 
 
 def _join_again(tx: Transaction, group: ResourceRow, change: int, writes: dict[str, Any]) -> None:
