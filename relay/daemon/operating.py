@@ -46,9 +46,10 @@ async def operated(
     settings: Settings, parts: Parts, seen: Seen, reloading: Reloading, stack: AsyncExitStack
 ) -> int:
     """Serve operators for as long as `stack` is open; the health server's port, 0 without one."""
-    await stack.enter_async_context(
-        serve_control(settings.control_socket, _routes(settings, parts, seen, reloading))
-    )
+    backup = Backup(parts.store)
+    routes = _routes(settings, parts, seen, reloading) | backup.routes()
+    await stack.enter_async_context(serve_control(settings.control_socket, routes))
+    stack.callback(backup.give_up)
     if settings.metrics.address is None:
         return 0
 
@@ -72,7 +73,6 @@ def _routes(settings: Settings, parts: Parts, seen: Seen, reloading: Reloading) 
         Pausing(settings.target.url, store, holds),
         HoldOrders(store, clock),
         ChangeOrders(store, holds, clock),
-        Backup(store),
         Comparing(store, parts.reconciler, clock),
         Rebuilding(store, parts.rebuilder),
         seen.draining,

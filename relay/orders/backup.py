@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,11 @@ class Backup:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._stopping = threading.Event()
+
+    def give_up(self) -> None:
+        """The relay stops: who asked for a copy that is under way is told so at once."""
+        self._stopping.set()
 
     def routes(self) -> dict[str, Route]:
         """What the control socket answers."""
@@ -32,4 +38,4 @@ class Backup:
         to = Path(str(arguments.get("file")))
         if not to.is_absolute():
             raise RelayError("cannot back up to a path that is not absolute")
-        return {"file": str(to), "bytes": await self._store.desk.backup(to)}
+        return {"file": str(to), "bytes": await self._store.desk.backup(to, self._stopping.is_set)}

@@ -6,8 +6,11 @@ from contextlib import closing
 import pytest
 from support.idp import user
 from support.lab import lab_in
+from support.relays import asked
 
-from relay.errors import StoreRefused
+from relay.errors import RelayError, StoreRefused
+from relay.ops.control import serve_control
+from relay.orders.backup import Backup
 from relay.store.file import backing_up, half_copies
 from relay.store.file.engine import open_plain
 
@@ -31,6 +34,18 @@ async def test_a_stop_ends_a_large_backup_at_once_and_leaves_nothing(tmp_path, m
         assert half.exists() is into.exists() is False
         with pytest.raises(asyncio.CancelledError):
             await copying
+
+
+async def test_who_ordered_a_backup_is_told_that_the_relay_stops(tmp_path):
+    into = tmp_path / "copy.db"
+    async with lab_in(tmp_path) as lab:
+        orders = Backup(lab.store)
+        orders.give_up()
+        async with serve_control(tmp_path / "control.sock", orders.routes()):
+            with pytest.raises(RelayError, match="the relay stops; try again"):
+                await asked(tmp_path / "control.sock", "backup", file=str(into))
+
+    assert list(tmp_path.glob("copy*")) == []
 
 
 async def test_a_backup_that_was_given_up_says_so_and_leaves_nothing(tmp_path):

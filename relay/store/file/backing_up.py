@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import StoreRefused
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 STEP_PAGES: Final = 1_000
 """Copied between two looks at whether it is still wanted: some milliseconds."""
+
+SYNCED_STEPS: Final = 16
+"""After so many (64 MB) they are had on disk: neither a stop nor a commit waits for gigabytes."""
 
 
 def _wanted() -> bool:
@@ -45,12 +49,8 @@ def copy(path: Path, to: Path, now: float, given_up: Callable[[], bool] = _wante
     """
     if to.exists():
         raise StoreRefused(f"cannot write a backup to {to}: it is there already")
-
-    def looked(*_step: int) -> None:
-        if given_up():
-            raise StoreRefused(f"cannot write a backup to {to}: the relay stops; try again")
-
     part = half_copies.half_of(to)
+    looked = _looking(to, given_up)
     try:
         half_copies.fresh(part)
         with _unmoving(path) as source, closing(engine.open_plain(part)) as made:
@@ -67,6 +67,19 @@ def copy(path: Path, to: Path, now: float, given_up: Callable[[], bool] = _wante
         half_copies.remove(part)
         raise
     return to.stat().st_size
+
+
+def _looking(to: Path, given_up: Callable[[], bool]) -> Callable[..., None]:
+    """What is called after each step of a copy."""
+    part, steps = half_copies.half_of(to), count(1)
+
+    def looked(*_step: int) -> None:
+        if given_up():
+            raise StoreRefused(f"cannot write a backup to {to}: the relay stops; try again")
+        if next(steps) % SYNCED_STEPS == 0:
+            identity.sync(part)
+
+    return looked
 
 
 @contextmanager

@@ -161,8 +161,12 @@ class Desk:
         """
         return await self._writer.submit(lambda tx: part_upkeep.compact(tx, group, actor, reason))
 
-    async def backup(self, to: Path) -> int:
+    async def backup(self, to: Path, stopping: Callable[[], bool] = lambda: False) -> int:
         """Copy the database as it is now, while it is used; the copy's size in bytes.
+
+        Args:
+            to: the new file.
+            stopping: asked from another thread while it is copied; True ends it.
 
         Raises:
             StoreRefused: it cannot be written there.
@@ -171,7 +175,11 @@ class Desk:
         await self._writer.submit(lambda tx: half_copies.begin(tx, to))
         try:
             size = await asyncio.to_thread(
-                backing_up.copy, self._settings.path, to, now, given_up.is_set
+                backing_up.copy,
+                self._settings.path,
+                to,
+                now,
+                lambda: given_up.is_set() or stopping(),
             )
         except StoreRefused:
             await self._writer.submit(lambda tx: half_copies.end(tx, to))
