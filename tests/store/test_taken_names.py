@@ -197,3 +197,52 @@ async def test_a_name_in_doubt_stays_so_whatever_becomes_of_other_keys_meanwhile
         assert 409 not in refusals(lab.sent)
         assert sorted(lab.names().values()) == ["new", "one"]
         assert (await lab.counters())["parked"] == 0
+
+
+async def swapped(lab, one, other):
+    """Two users swap their names, as an identity provider has to do it."""
+    await lab.edit(one, userName="aside@x.org")
+    await lab.edit(other, userName="ann@x.org")
+    await lab.edit(one, userName="bob@x.org")
+
+
+def refuse_edits(lab, body):
+    fault = Fault(kind=FaultKind.STATUS, status=400, detail="no")
+    return lab.tfe.faults.add(fault, Match(count=None, method="PATCH", body=body))
+
+
+async def name_of(lab, identifier):
+    return lab.tfe.directory.user(await lab.target(identifier)).fields.user_name
+
+
+async def test_a_refused_plan_is_taken_apart_while_its_rename_waits_for_a_name(lab):
+    ann, bob = await lab.user("ann@x.org"), await lab.user("bob@x.org")
+    await lab.run()
+    refuse_edits(lab, "bad@x.org")
+
+    await lab.edit(bob, active=False)
+    bad = await lab.edit(bob, emails=[{"value": "bad@x.org", "primary": True}])
+    await swapped(lab, ann, bob)
+    await lab.run()
+
+    assert await lab.state(bad.change) == "parked"
+    assert [await name_of(lab, one) for one in (ann, bob)] == ["bob@x.org", "ann@x.org"]
+    assert not lab.user_in_tfe("ann@x.org").active
+    assert (await lab.counters())["pending"] == 0
+
+
+async def test_a_ring_of_names_is_broken_though_a_revocation_in_it_is_owed(lab):
+    ann, bob = await lab.user("ann@x.org"), await lab.user("bob@x.org")
+    await lab.run()
+    rule = refuse_edits(lab, "active")
+
+    owed = await lab.edit(bob, active=False)
+    await lab.run(1)
+    await swapped(lab, ann, bob)
+    await lab.run(within_s=2.0)
+
+    assert [await name_of(lab, one) for one in (ann, bob)] == ["bob@x.org", "ann@x.org"]
+    assert await lab.state(owed.change) == "pending"
+    lab.tfe.faults.remove(rule.ident)
+    await lab.run()
+    assert not lab.user_in_tfe("ann@x.org").active

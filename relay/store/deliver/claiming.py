@@ -154,7 +154,7 @@ def _settle_nothing(tx: Transaction, resource: ResourceRow, drafted: Draft | Non
         unsendable.close_unsendable(tx, resource, drafted.keys)
     rosters.wait_for_users(tx, resource.id)
     lanes.refresh(tx, rows.by_row(tx, resource.id))
-    if drafted is not None and due_part(tx, resource.id) not in (None, drafted.part):
+    if drafted is not None and due_part(tx, resource) not in (None, drafted.part):
         return
     if tx.value("SELECT state FROM lane WHERE resource = ?", (resource.id,)) == "ready":
         tx.run("UPDATE lane SET state = 'blocked' WHERE resource = ?", (resource.id,))

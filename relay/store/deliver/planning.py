@@ -44,7 +44,8 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
 
     Only the effects of the lowest slice are taken: slices are the parts of an unfolded plan (S7).
     """
-    part = due_part(tx, resource.id)
+    waits, detour = _way_of_name(tx, resource)
+    part = _lowest(tx, resource.id, nameless=waits and not detour)
     if part is None:
         return None
     keys = _due_keys(tx, resource.id, part)
@@ -52,10 +53,8 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
         nothing = _snapshot(resource, None, frozenset())
         return Draft(nothing, resource.desired, {}, (Key.EXISTS,), part)
     sent, written = _sent(tx, resource, keys)
-    detour = None
     opened = frozenset(FIELD_OF[Key(key)] for key in keys if key != Key.EXISTS)
-    if resource.c_exists and names.holder(tx, resource) is not None:
-        detour = _detour(tx, resource)
+    if waits:
         sent = replace(sent, name=detour or resource.c_name or resource.name)
         opened = frozenset({Field.NAME}) if detour else opened - {Field.NAME}
     if detour:
@@ -74,11 +73,23 @@ def draft(tx: Transaction, resource: ResourceRow, profile: TargetProfile) -> Dra
     return Draft(snapshot, sent, users, (*keys, *users.values()), part, written)
 
 
-def due_part(tx: Transaction, resource: int) -> int | None:
-    """The lowest slice of which an effect is due; None: none is."""
+def due_part(tx: Transaction, resource: ResourceRow) -> int | None:
+    """The lowest slice of which an effect is due; None: none is. A name that is not free is not."""
+    waits, detour = _way_of_name(tx, resource)
+    return _lowest(tx, resource.id, nameless=waits and not detour)
+
+
+def _way_of_name(tx: Transaction, resource: ResourceRow) -> tuple[bool, str | None]:
+    """Whether a rename waits for a name that is not free, and by which name it goes meanwhile."""
+    waits = bool(resource.c_exists) and names.holder(tx, resource) is not None
+    return waits, _detour(tx, resource) if waits else None
+
+
+def _lowest(tx: Transaction, resource: int, *, nameless: bool) -> int | None:
     part: int | None = tx.value(
-        "SELECT min(slice) FROM effect WHERE resource = ? AND state = 'open' AND due <= ?",
-        (resource, tx.now),
+        "SELECT min(slice) FROM effect WHERE resource = ? AND state = 'open' AND due <= ?"
+        " AND key IS NOT ?",
+        (resource, tx.now, Key.NAME if nameless else None),
     )
     return part
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from relay.rules.effects import Key
 from relay.rules.types import Kind
 from relay.store.state import names, rows
 
@@ -148,24 +149,27 @@ def _course(tx: Transaction, resource: ResourceRow, lane: _Standing) -> _Course 
     if sendable is None:
         # Nothing can be sent: gone when nothing is pending, else until something wakes it.
         return None if first is None else _Course("blocked", NORMAL, first, lane.since)
-    soonest, revokes = sendable
     # What has just become sendable may have company coming.
     since = max(tx.now, lane.since) if lane.state == "blocked" else lane.since
-    urgent = revokes and bool(resource.c_exists or resource.target_id)
-    urgency = URGENT if urgent else NORMAL
     # A read that must come first waits for no name: it may tell that somebody waits for nothing.
     holder = None if lane.asks else names.holder(tx, resource)
-    if holder is not None and _all_behind_name(tx, resource):
+    beside = sendable if holder is None else _beside_name(tx, resource)
+    soonest, revokes = beside or sendable
+    urgent = revokes and bool(resource.c_exists or resource.target_id)
+    urgency = URGENT if urgent else NORMAL
+    if beside is None:
         return _Course("blocked", urgency, first, since, behind=holder)
     due = max(soonest, 0.0 if urgent else _rest(tx, resource, since, lane.touched))
-    return _Course("ready" if due <= tx.now else "resting", urgency, first, since, due)
+    if due <= tx.now:
+        return _Course("ready", urgency, first, since, due)
+    return _Course("resting", urgency, first, since, due, holder)
 
 
 def _follow(tx: Transaction, resource: int, course: _Course) -> None:
     """What else a lane's course asks for: delivery's attention, or the end of a ring of names."""
     if course.behind is not None:
         _break_ring(tx, resource)
-    elif course.state != "blocked":
+    if course.state != "blocked":
         tx.outbox.work = True
 
 
@@ -201,43 +205,39 @@ def _break_ring(tx: Transaction, resource: int) -> None:
     due, _ = sendable
     # A ring of which nothing is due yet (a back-off) is broken once it is.
     tx.run(
-        "UPDATE lane SET state = ?, due = ? WHERE resource = ? AND state = 'blocked'",
+        "UPDATE lane SET state = ?, due = ? WHERE resource = ? AND state IN ('blocked', 'resting')",
         ("ready" if due <= tx.now else "resting", due, breaker),
     )
     tx.outbox.work = True
 
 
-def _soonest(tx: Transaction, resource: int) -> tuple[float, bool] | None:
+def _soonest(tx: Transaction, resource: int, but: int | None = None) -> tuple[float, bool] | None:
     """When something may be sent, 0 for now, and whether it takes access away.
 
     Nothing of a creation that the guard holds is: an edit above it would bring it along.
     """
     row = tx.one(
-        "SELECT due, revokes FROM effect WHERE resource = ?1 AND state = 'open' AND NOT EXISTS"
+        "SELECT due, revokes FROM effect WHERE resource = ?1 AND state = 'open' AND key IS NOT ?2"
+        " AND NOT EXISTS"
         " (SELECT 1 FROM effect h WHERE h.resource = ?1 AND h.key = 0 AND h.state = 'held')"
         " ORDER BY revokes DESC LIMIT 1",
-        (resource,),
+        (resource, but),
     )
     if row is None:
         return None
     due, revokes = row
     if due <= tx.now:
         return 0.0, bool(revokes)
-    due = tx.value("SELECT min(due) FROM effect WHERE resource = ? AND state = 'open'", (resource,))
+    due = tx.value(
+        "SELECT min(due) FROM effect WHERE resource = ? AND state = 'open' AND key IS NOT ?",
+        (resource, but),
+    )
     return max(due, 0.0), bool(revokes)
 
 
-def _all_behind_name(tx: Transaction, resource: ResourceRow) -> bool:
-    """Whether a name that is not free stops everything: a creation, or nothing but a rename."""
-    if not resource.c_exists:
-        return True
-    return (
-        tx.one(
-            "SELECT 1 FROM effect WHERE resource = ? AND state = 'open' AND key <> -1 LIMIT 1",
-            (resource.id,),
-        )
-        is None
-    )
+def _beside_name(tx: Transaction, resource: ResourceRow) -> tuple[float, bool] | None:
+    """The same for what a name that is not free does not stop: nothing of a creation."""
+    return _soonest(tx, resource.id, Key.NAME) if resource.c_exists else None
 
 
 def _rest(tx: Transaction, resource: ResourceRow, since: float, touched: float) -> float:
