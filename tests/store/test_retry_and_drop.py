@@ -92,6 +92,26 @@ async def test_a_retry_leaves_the_keys_alone_that_later_changes_wrote(lab):
     await lab.counters()
 
 
+async def test_a_retried_addition_passes_over_whoever_was_deleted_since(lab):
+    ada, bob = await lab.user("ada@example.com"), await lab.user("bob@example.com")
+    crew = await lab.group("Crew")
+    await lab.run()
+    rule = refuse(lab, method="PATCH", path="/Groups")
+    await lab.patch(Kind.GROUP, crew, add(ada, bob))
+    await lab.run()
+    parked = await parked_change(lab)
+    lab.tfe.faults.remove(rule.ident)
+
+    await lab.delete(Kind.USER, ada)
+    await lab.run()
+    await lab.store.desk.retry(parked, *WHY)
+    await lab.run()
+
+    assert lab.roster("Crew") == {"bob@example.com"}
+    assert await lab.members(crew) == {bob}
+    assert (await lab.counters())["pending"] == 0
+
+
 async def test_a_creation_is_not_retried_onto_a_name_that_is_taken_now(lab):
     _, _ = await parked_user(lab)
     lab.tfe.faults.clear()

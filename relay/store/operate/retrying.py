@@ -182,7 +182,7 @@ def _write_again(
     connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
     if "name" in fields and resource.part_of is None:
         part_upkeep.rename(tx, rows.by_row(tx, resource.id), connection, profile)
-    wanted = {user: True for user in writes.get("+", ()) if user in mine}
+    wanted = {user: True for user in _known(tx, writes.get("+", ())) if user in mine}
     wanted |= {user: False for user in writes.get("-", ()) if user in mine}
     if wanted:
         _members_again(tx, resource, wanted, change, (connection, profile))
@@ -191,6 +191,16 @@ def _write_again(
     lanes.touch(tx, rows.by_row(tx, resource.id), change)
     effects.settle_changes(tx, resource.id)
     lanes.renew(tx, rows.by_row(tx, resource.id))
+
+
+def _known(tx: Transaction, users: list[int]) -> list[int]:
+    """Of these the ones that are not deleted: nobody else joins anything any more."""
+    found = tx.all(
+        "SELECT u.id FROM json_each(?) AS named CROSS JOIN resource u ON u.id = named.value"
+        " WHERE u.state IN (?, ?)",
+        (to_json(users), rows.LIVE, rows.PARKED),
+    )
+    return [user for (user,) in found]
 
 
 def _members_again(
