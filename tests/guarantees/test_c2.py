@@ -132,6 +132,12 @@ ONCE_WRONG_BY_ORDER = {
         ("set_external", 3, "e3"), ("recreate_group", 1, ()), ("lose", "groups", 1),
         ("order", "drop", "pending", 1), ("delete_group", 4),
     ]),
+    "a held addition of who is refused for good": (NARROW, [
+        ("had", ("bob",), (("ann", ()), ("cy", ()))), ("delete_group", 3),
+        ("poison", "Ann", 400, "POST"), ("recreate_group", 1, (3,)), ("recreate_group", 2, (1,)),
+        ("create_group", "cy", (1, 2)), ("create_user", "Ann", False, None),
+        ("recreate_group", 0, (0,)), ("set_roster", 1, (5, 5)),
+    ]),
 }  # fmt: skip
 """Found by some thousands of histories with an operator's orders in them."""
 

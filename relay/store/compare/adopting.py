@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import KEY_OF, EffectState, Key, as_created, revokes
 from relay.rules.types import Field, Kind
-from relay.store.edits import answering, removing
+from relay.store.edits import answering, joining, removing
 from relay.store.guarding import guard
-from relay.store.state import effects, joining, lanes, rosters, rows
+from relay.store.state import effects, lanes, rosters, rows
 
 if TYPE_CHECKING:
     from relay.rules.shadow import TargetResource

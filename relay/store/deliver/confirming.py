@@ -11,9 +11,9 @@ from relay.rules.effects import (
 from relay.rules.types import Field, Fields
 from relay.store.compare import adopting
 from relay.store.deliver.parking import Refusal, own_keys, refuse
-from relay.store.edits import answering
+from relay.store.edits import answering, joining
 from relay.store.file.transaction import Transaction, to_json
-from relay.store.state import effects, joining, lanes, rosters, rows
+from relay.store.state import effects, lanes, rosters, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,11 @@ from relay.rules.types import Kind
 from relay.store.compare import adopting
 from relay.store.deliver import parking
 from relay.store.deliver.parking import Refusal
+from relay.store.edits import joining
 from relay.store.file.transaction import from_json
 from relay.store.groups import nesting, reseating
 from relay.store.guarding import ledger
-from relay.store.state import checking, effects, joining, lanes, rows
+from relay.store.state import checking, effects, lanes, rows
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key, revokes
 from relay.store.deliver import returning, taking_back
-from relay.store.edits import answering
+from relay.store.edits import answering, joining
 from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.groups import part_upkeep
-from relay.store.state import effects, finishing, joining
+from relay.store.state import effects, finishing
 from relay.store.state.effects import Effect, keys_written, move
 from relay.store.state.records import ChangeState, Settlement
 

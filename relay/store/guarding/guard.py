@@ -37,6 +37,18 @@ def review_creation(tx: Transaction, resource: ResourceRow, change: int) -> bool
     return _guard_protected(tx, resource, change, None)
 
 
+def review_joining(tx: Transaction, group: ResourceRow, user: int) -> None:
+    """Hold a membership that opened with its user's creation, if the group or user is protected.
+
+    Nothing else of the group is looked at: an operator may have let that go.
+    """
+    name = protecting.protector(tx, group)
+    if name is None:
+        name = dict(protecting.members(tx, group, group.last_change)).get(user)
+    if name is not None:
+        hold(tx, group.id, [user], f"{PROTECTED} {name}")
+
+
 def review(
     tx: Transaction,
     before: ResourceRow,
