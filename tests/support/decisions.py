@@ -35,9 +35,12 @@ rejections = st.one_of(
 )
 
 
-def decided_histories(size: int, decisions: Any = approvals) -> st.SearchStrategy[list[Step]]:
+def decided_histories(
+    size: int, decisions: Any = approvals, least: int = 0
+) -> st.SearchStrategy[list[Step]]:
     """Lists of steps with an operator's decisions among them."""
-    return st.lists(st.one_of(writes, writes, writes, time, upsets, decisions), max_size=size)
+    steps = st.one_of(writes, writes, writes, time, upsets, decisions)
+    return st.lists(steps, min_size=least, max_size=size)
 
 
 class GuardedPlayer(Player):

@@ -68,9 +68,10 @@ upsets = st.one_of(
 )
 
 
-def histories(size: int) -> st.SearchStrategy[list[Step]]:
+def histories(size: int, least: int = 0) -> st.SearchStrategy[list[Step]]:
     """Lists of steps: writes mostly, time, trouble."""
-    return st.lists(st.one_of(writes, writes, writes, time, upsets), max_size=size)
+    steps = st.one_of(writes, writes, writes, time, upsets)
+    return st.lists(steps, min_size=least, max_size=size)
 
 
 @dataclass

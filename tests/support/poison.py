@@ -24,11 +24,10 @@ poisons = st.tuples(
 orders = st.sampled_from((("retry",), ("drop",), ("cure",)))
 
 
-def poisoned_histories(size: int) -> st.SearchStrategy[list[Step]]:
+def poisoned_histories(size: int, least: int = 0) -> st.SearchStrategy[list[Step]]:
     """Lists of steps with refusals for good, and an operator who retries and drops."""
-    return st.lists(
-        st.one_of(writes, writes, writes, writes, time, upsets, poisons, orders), max_size=size
-    )
+    steps = st.one_of(writes, writes, writes, writes, time, upsets, poisons, orders)
+    return st.lists(steps, min_size=least, max_size=size)
 
 
 class PoisonedPlayer(GuardedPlayer):
