@@ -128,6 +128,10 @@ ONCE_WRONG_BY_ORDER = {
         ("poison", "new.example", 413, "PATCH"), ("recreate_user", 5),
         ("orders", "drop", "pending", ""), ("recreate_user", 4), ("move_address", 1, "Ann"),
     ]),
+    "a ring of names broken by a temporary one whose end is refused": (OPEN_DOOR, [
+        ("had", ("cy", "ann", "bob"), (("bob", (1,)),)), ("recreate_group", 4, (4,)),
+        ("swap_users", 0, 1), ("poison", "ann@x.org", 413, None),
+    ]),
     "an edit above a creation that is held": (NARROW, [
         ("had", ("bob", "cy"), (("cy", (0, 5)), ("ann", ()))), ("recreate_user", 2),
         ("recreate_user", 0), ("put_user", 3, "Ann", False), ("deactivate", 4),

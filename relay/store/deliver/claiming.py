@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from relay.errors import LaneFault
 from relay.rules import reads
 from relay.rules.planner import plan
-from relay.rules.types import Kind
+from relay.rules.types import Field, Kind
 from relay.store.compare import adopting
 from relay.store.deliver import attempting, parking, unsendable
 from relay.store.deliver.planning import Draft, draft, due_part
@@ -165,7 +165,8 @@ def _write(tx: Transaction, resource: ResourceRow, drafted: Draft, planned: Plan
     adds = tuple((drafted.users[target], target) for target in request.add)
     removes = tuple((drafted.users[target], target) for target in request.remove)
     before = attempting.mark_unknown(tx, resource, request, adds, removes)
-    if request.creates or (drafted.sent.name != resource.c_name and request.fields):
+    named = Field.NAME in request.fields and drafted.sent.name != resource.c_name
+    if request.creates or named:
         tx.run(
             "UPDATE resource SET sent_name = ?, sent_name_key = ? WHERE id = ?",
             (drafted.sent.name, drafted.sent.name.casefold(), resource.id),

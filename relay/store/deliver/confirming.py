@@ -129,8 +129,17 @@ def _close_fields(tx: Transaction, claim: Claim) -> Iterator[effects.Span | None
             base = to_json({"v": sent, "s": claim.written.get(field)})
         if there:
             yield effects.close(tx, claim.resource, key)
+        elif claim.detour:
+            _go_on(tx, claim.resource, key)
         else:
             yield _reopen(tx, claim, key, base)
+
+
+def _go_on(tx: Transaction, resource: int, key: int) -> None:
+    """A temporary name is no change's: what was owed is owed still, from its old base on (S3)."""
+    tx.run(
+        "UPDATE effect SET unknown = 0, slice = 0 WHERE resource = ? AND key = ?", (resource, key)
+    )
 
 
 def _reopen(tx: Transaction, claim: Claim, key: int, base: str) -> effects.Span | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import Key
 from relay.store.deliver.parking import Refusal, refuse
-from relay.store.state import effects, lanes, rows
+from relay.store.state import effects, lanes, names, rows
 
 if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
@@ -34,8 +34,11 @@ def park(tx: Transaction, row: int) -> None:
         (row,),
     )
     detail = f"name still held by {holder.public_id}, change {cause}"
+    given = names.given_to(tx, holder, holder.name)
     for (taker,) in takers:
         resource = rows.by_row(tx, taker)
+        if given is not None and given.id == taker:
+            continue  # nothing of it is owed: TFE tells the other that the name is taken
         renamed = resource.c_exists or effects.is_unsettled(tx, taker, Key.NAME)
         key = Key.NAME if renamed else Key.EXISTS
         refuse(tx, resource, [key], Refusal(409, detail, "uniqueness", behind=cause))

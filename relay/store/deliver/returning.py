@@ -15,7 +15,7 @@ from relay.rules.types import Field, Kind
 from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.groups import nesting, part_upkeep, reseating
 from relay.store.guarding import guard, ledger
-from relay.store.state import checking, effects, rosters, rows
+from relay.store.state import checking, effects, names, rosters, rows
 from relay.store.state.claims import UNKNOWN
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _return_field(
     field = FIELD_OF[Key(effect.key)]
     attribute = shadow_attribute(resource.type, field)
     if earlier is None:
-        base = from_json(effect.base)
+        base = _base(tx, resource, effect, field)
         value, written = base["v"], base["s"]
     else:
         writes = from_json(to_json(earlier[1]))
@@ -175,6 +175,25 @@ def _return_field(
         return existence is None or not existence.unknown
     confirmed = resource.confirmed
     return confirmed is not None and getattr(confirmed, field) == value and not effect.unknown
+
+
+def _base(
+    tx: Transaction, resource: ResourceRow, effect: Effect, field: Field
+) -> dict[str, object]:
+    """What a field was before its changes.
+
+    In a ring of names another may have been given this one since (S3), and nothing of that is to be
+    taken back: then the IdP reads the name that TFE has.
+    """
+    base: dict[str, object] = from_json(effect.base)
+    if field is not Field.NAME or resource.c_name is None:
+        return base
+    taker = names.given_to(tx, resource, str(base["v"]))
+    if taker is None:
+        return base
+    said = f"the name before is {taker.public_id}'s by now"
+    tx.audit("name not returned", "relay", change=effect.last, resource=resource.id, detail=said)
+    return as_created(field, resource.c_name)
 
 
 def put_field(

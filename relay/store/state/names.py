@@ -46,6 +46,17 @@ def holder(tx: Transaction, resource: ResourceRow) -> int | None:
     return found
 
 
+def given_to(tx: Transaction, resource: ResourceRow, name: str) -> ResourceRow | None:
+    """Another than this one who has a name in TFE for good: it is its own, and nothing is owed."""
+    row = tx.value(
+        "SELECT id FROM resource r WHERE kind = ?1 AND c_name_key = ?2 AND c_exists = 1"
+        " AND name_key = ?2 AND state = 'live' AND id <> ?3 AND NOT EXISTS (SELECT 1 FROM effect"
+        " WHERE resource = r.id AND key = -1 AND state <> 'parked') LIMIT 1",
+        (resource.kind, name.casefold(), resource.id),
+    )
+    return None if row is None else rows.by_row(tx, row)
+
+
 def before_held(tx: Transaction, resource: int) -> str | None:
     """The name that a creation brings to TFE while the guard holds its rename; None without one."""
     base = tx.value(
