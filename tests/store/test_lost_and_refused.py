@@ -7,6 +7,7 @@ from test_refusals import refuse
 from relay.probe.session import Asked
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
+from relay.store.operate.listing import ChangeFilter
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -60,3 +61,33 @@ async def test_a_deletion_of_who_is_gone_already_is_done_after_one_look(lab):
 
     assert [one.method for one in sent] == ["DELETE", "GET"]
     assert await lab.state(gone.change) == "delivered"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("decided", ["retry", "drop"])
+async def test_what_tfe_lost_unasked_and_will_not_have_again_is_a_parked_change(lab, kind, decided):
+    ada = await lab.user("ada@example.com")
+    crew = await lab.group("Crew", ada)
+    await lab.run()
+    lost = ada if kind is Kind.USER else crew
+    await lab.send(Asked("DELETE", f"/{kind.plural}/{await lab.target(lost)}"))
+    refuse(lab, method="POST", path=f"^/{kind.plural}$", detail="no such domain")
+    lab.clock.turn(7 * 3600)  # TFE's word is believed for six hours
+    await (lab.edit(ada, active=True) if kind is Kind.USER else lab.rename(crew, "Crew"))
+    await lab.run()
+
+    [parked] = await lab.store.changes(ChangeFilter(state="parked"))
+    assert (parked["connection"], parked["verb"], parked["resource"]) == ("relay", "create", lost)
+    assert (parked["status"], parked["detail"]) == (400, "no such domain")
+    assert await lab.shadow(kind, lost) is None
+
+    lab.tfe.faults.clear()
+    await getattr(lab.store.desk, decided)(parked["id"], "ada", "mended")
+    await lab.run()
+    there = decided == "retry"
+    assert (await lab.shadow(kind, lost) is not None) == there
+    assert (lab.user_in_tfe("ada@example.com") is not None) == (there or kind is Kind.GROUP)
+    if there:
+        assert lab.roster("Crew") == {"ada@example.com"}
+    counters = await lab.counters()
+    assert (counters["pending"], counters["parked"]) == (0, 0)

@@ -165,8 +165,7 @@ class OperatedPlayer(PoisonedPlayer):
             ChangeFilter()
         )
         self._is_right()
-        if not self._lost:
-            assert await self.world.store.run(zombies) == []
+        assert await self.world.store.run(zombies) == []
 
     async def _settled(self) -> None:
         await self._nothing_left()

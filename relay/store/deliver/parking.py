@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from relay.rules import backoff
 from relay.rules.effects import FIELD_OF, KEY_OF, EffectState, Key, revokes
-from relay.store.deliver import returning, taking_back
+from relay.store.deliver import lost, returning, taking_back
 from relay.store.edits import answering, joining
 from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.groups import part_upkeep
@@ -245,6 +245,8 @@ def park_creation(
     """It is not to be: absent from reads, its id and rosters kept, its later edits end with it."""
     digest, edits = None, returning.pending(tx, resource.id)
     ground = taking_back.ground_of(tx, resource.id, edits)
+    if not edits and end is ChangeState.PARKED:
+        edits = [lost.creation(tx, resource)]
     for change, writes in edits:
         first = "exists" in writes
         if first:
@@ -253,7 +255,8 @@ def park_creation(
         end_change(tx, change, end, refusal, detail)
     tx.run("DELETE FROM effect WHERE resource = ?", (resource.id,))
     tx.run("UPDATE resource SET state = 'parked' WHERE id = ?", (resource.id,))
-    _note(tx, resource.id, Key.EXISTS, resource.last_change, _reason(refusal, digest), ground)
+    last = max((change for change, _ in edits), default=resource.last_change)
+    _note(tx, resource.id, Key.EXISTS, last, _reason(refusal, digest), ground)
     joining.leave_out(tx, resource.id)
 
 
