@@ -17,7 +17,7 @@ from relay.store.deliver.parking import Refusal
 from relay.store.edits import joining
 from relay.store.file.transaction import from_json
 from relay.store.groups import nesting, reseating
-from relay.store.guarding import ledger
+from relay.store.guarding import guard, ledger
 from relay.store.state import checking, effects, lanes, rows
 from relay.store.state.records import ChangeState
 
@@ -36,8 +36,11 @@ def keep(tx: Transaction, deleted: ResourceRow) -> None:
     nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
 
 
-def _keep(tx: Transaction, deleted: ResourceRow) -> int:
-    """Keep one resource, verified if its DELETE may have reached TFE (K2); what it is now."""
+def _keep(tx: Transaction, deleted: ResourceRow, *, asks: bool = True) -> int:
+    """Keep one resource, verified if its DELETE may have reached TFE (K2); what it is now.
+
+    Without `asks` what its desired state differs in is another's decision, and passes no guard.
+    """
     existence = effects.find(tx, deleted.id, Key.EXISTS)
     in_doubt = existence is not None and bool(existence.unknown)
     effects.discard(tx, deleted.id, Key.EXISTS)
@@ -45,7 +48,7 @@ def _keep(tx: Transaction, deleted: ResourceRow) -> int:
     successor = rows.live_by_name(tx, deleted.type, deleted.name)
     if successor is None:
         tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
-        _compare(tx, rows.by_row(tx, deleted.id))
+        (_compare_kept if asks else _compare)(tx, rows.by_row(tx, deleted.id))
     elif successor.c_exists:
         _keep_beside(tx, deleted, successor)
     else:
@@ -72,7 +75,7 @@ def _keep_parts(tx: Transaction, group: int, heir: int, connection: str) -> None
             create_after_all(tx, part, refusal)
             continue
         _end_deletion(tx, row, refusal)
-        _keep(tx, part)
+        _keep(tx, part, asks=heir == group)
     reseating.seat_strays(tx, rows.by_row(tx, heir), connection)
 
 
@@ -112,7 +115,14 @@ def _keep_beside(tx: Transaction, deleted: ResourceRow, renamed: ResourceRow) ->
     parking.refuse(tx, renamed, [Key.NAME], Refusal(409, detail, "uniqueness"))
     lanes.renew(tx, rows.by_row(tx, renamed.id))
     tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
-    _compare(tx, rows.by_row(tx, deleted.id))
+    _compare_kept(tx, rows.by_row(tx, deleted.id))
+
+
+def _compare_kept(tx: Transaction, resource: ResourceRow) -> None:
+    """As `_compare`, of who stays as it was: what the DELETE had put aside is asked about again."""
+    _compare(tx, resource)
+    guard.review_kept(tx, resource, adopting.connection_of(tx, resource.last_change))
+    lanes.renew(tx, rows.by_row(tx, resource.id))
 
 
 def _compare(tx: Transaction, resource: ResourceRow) -> None:

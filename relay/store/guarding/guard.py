@@ -110,6 +110,20 @@ def review_losses(
         _trip(tx, connection, reason)
 
 
+def review_kept(tx: Transaction, resource: ResourceRow, connection: str) -> None:
+    """Ask about what differs again after a DELETE that was undone had put it aside.
+
+    What the guard held then, or would hold of it now, is sent no more unasked than before. A loss
+    that was counted is not counted anew, nor is one asked about again that was let go.
+    """
+    _guard_protected(tx, resource, 0, None)
+    ledger.carry_over(tx, resource.id)
+    for key, charged in ledger.undecided(tx, resource.id):
+        hold(tx, resource.id, [key], f"{BUDGET} of {charged}")
+    emptied = 0 if resource.size else resource.c_size
+    review_losses(tx, resource, connection, emptied=emptied)
+
+
 def _guard_protected(
     tx: Transaction, resource: ResourceRow, change: int, old_name: str | None
 ) -> bool:

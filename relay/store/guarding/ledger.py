@@ -47,7 +47,7 @@ def configure(tx: Transaction, policy: GuardPolicy) -> None:
     tx.run("UPDATE spent SET allowed = -1")
     tx.run(
         "DELETE FROM revocation WHERE weight = 0 AND NOT EXISTS (SELECT 1 FROM effect e"
-        " WHERE e.resource = revocation.resource AND e.key = revocation.key)"
+        " WHERE e.resource = revocation.resource AND e.key IN (revocation.key, 0))"
     )
 
 
@@ -77,6 +77,31 @@ def unreviewed(tx: Transaction, resource: ResourceRow) -> list[tuple[int, int]]:
     return [
         (key, change) for key, change, confirmed in found if _takes_away(resource, key, confirmed)
     ]
+
+
+def carry_over(tx: Transaction, resource: int) -> None:
+    """What was written down of losses that opened again stands for them as they are now."""
+    tx.run(
+        "UPDATE revocation SET change = e.last FROM effect e WHERE revocation.resource = ?"
+        " AND e.resource = revocation.resource AND e.key = revocation.key AND e.revokes = 1",
+        (resource,),
+    )
+
+
+def undecided(tx: Transaction, resource: int) -> list[tuple[int, str]]:
+    """Open losses that were written down, certainly not sent, and that no operator has approved.
+
+    Returns:
+        `(key, the connection that is charged)`.
+    """
+    return tx.all(
+        "SELECT DISTINCT e.key, r.connection FROM effect e INDEXED BY effect_state"
+        " JOIN revocation r ON r.resource = e.resource AND r.key = e.key"
+        " LEFT JOIN member m ON m.group_id = e.resource AND m.user_id = e.key"
+        " WHERE e.resource = ? AND e.state = 'open' AND e.revokes = 1 AND e.unknown = 0"
+        " AND ifnull(m.confirmed, 0) <> 2 AND r.approved = 0",
+        (resource,),
+    )
 
 
 def _takes_away(resource: ResourceRow, key: int, confirmed: int | None) -> bool:
@@ -160,7 +185,7 @@ def _expire(tx: Transaction, connection: str, loss: Loss, before: float) -> None
         return
     tx.run(
         f"DELETE{where} AND NOT EXISTS (SELECT 1 FROM effect e"
-        " WHERE e.resource = revocation.resource AND e.key = revocation.key)",
+        " WHERE e.resource = revocation.resource AND e.key IN (revocation.key, 0))",
         values,
     )
     tx.run(f"UPDATE revocation SET weight = 0{where.removeprefix(' FROM revocation')}", values)
