@@ -66,6 +66,8 @@ async def second_target(program, folder):
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env=clean_environment(),
+        # A shell in the background has its children ignore it: the server would never end.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         await until(lambda: listens(port))
