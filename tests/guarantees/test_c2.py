@@ -68,6 +68,10 @@ def test_whatever_operators_drop_and_retry_tfe_ends_as_the_identity_provider_rea
 
 CY, ANN = ("create_user", "cy", False, None), ("create_user", "ann", False, None)
 ONCE_WRONG = {
+    "names swapped while a creation was in doubt": [
+        ("activate", 0), ("activate", 0), ("rename_user", 0, "ann"), ("create_group", "bob", ()),
+        ("create_group", "cy", ()), ("swap_groups", 0, 1), ("crash",), ("rename_group", 0, "ann"),
+    ],
     "a deletion rejected while the creation is under way": [
         CY, ("approve",), ("delete_user", 0), ("reject",)
     ],

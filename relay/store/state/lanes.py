@@ -36,7 +36,6 @@ class _Standing:
     since: float
     touched: float
     unfolding: int
-    asks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def refresh(tx: Transaction, resource: ResourceRow) -> None:
 
 def _standing(tx: Transaction, resource: int) -> _Standing | None:
     row = tx.one(
-        "SELECT state, since, touched, unfolding, ask IS NOT NULL FROM lane WHERE resource = ?",
+        "SELECT state, since, touched, unfolding FROM lane WHERE resource = ?",
         (resource,),
     )
     return None if row is None else _Standing(*row)
@@ -151,8 +150,7 @@ def _course(tx: Transaction, resource: ResourceRow, lane: _Standing) -> _Course 
         return None if first is None else _Course("blocked", NORMAL, first, lane.since)
     # What has just become sendable may have company coming.
     since = max(tx.now, lane.since) if lane.state == "blocked" else lane.since
-    # A read that must come first waits for no name: it may tell that somebody waits for nothing.
-    holder = None if lane.asks else names.holder(tx, resource)
+    holder = names.holder(tx, resource)
     beside = sendable if holder is None else _beside_name(tx, resource)
     soonest, revokes = beside or sendable
     urgent = revokes and bool(resource.c_exists or resource.target_id)
