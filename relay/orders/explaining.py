@@ -69,7 +69,7 @@ class Explaining:
         return self._known(facts)
 
     def _known(self, facts: Facts) -> JsonObject:
-        holds = [Standing(one.name.value, one.reason) for one in self._holds.standing]
+        holds = _stand(self._holds)
         answer: JsonObject = {
             "kind": facts.kind,
             "name": facts.name,
@@ -117,13 +117,16 @@ class Explaining:
         ]
 
 
+def _stand(holds: Holds) -> list[Standing]:
+    return [Standing(one.name.value, one.reason) for one in holds.standing]
+
+
 async def told_of(store: Store, holds: Holds, row: JsonObject) -> JsonObject:
     """Cause and next step of one change, as `changes show` has it; of what waits, every reason."""
     kind, status, number = str(row["kind"]), row["status"], row["id"]
     if row["state"] == ChangeState.PENDING:
         facts = await store.desk.facts(Kind(kind), str(row["resource"]))
-        stand = [Standing(one.name.value, one.reason) for one in holds.standing]
-        waits = [] if facts is None else standing.waits_for(facts, stand)
+        waits = [] if facts is None else standing.waits_for(facts, _stand(holds))
         return {**_first(waits), "waits": _told(waits)}
     if row["state"] == ChangeState.DELIVERED or not isinstance(status, int):
         return {"condition": None, "cause": None, "cure": None}

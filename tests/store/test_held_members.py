@@ -29,6 +29,13 @@ async def group_of_bob(lab):
     return group
 
 
+async def added_and_refused(lab, group):
+    """A user whom TFE is going to refuse, and the change that adds them to the group."""
+    refuse(lab, method="POST", body=ADA)
+    ada = await lab.user(ADA)
+    return ada, await lab.patch(Kind.GROUP, group, add(ada))
+
+
 async def retry_creation(lab):
     lab.tfe.faults.clear()
     await lab.store.desk.retry(await parked_change(lab), *WHY)
@@ -57,9 +64,7 @@ async def nothing_is_left(lab):
 async def test_a_held_addition_waits_no_longer_once_its_users_creation_is_refused(tmp_path):
     async with lab_in(tmp_path, guard=GROUP) as lab:
         admins = await group_of_bob(lab)
-        refuse(lab, method="POST", body=ADA)
-        ada = await lab.user(ADA)
-        added = await lab.patch(Kind.GROUP, admins, add(ada))
+        ada, added = await added_and_refused(lab, admins)
         await lab.run()
         assert await lab.state(added.change) == "delivered"
         assert ada not in await lab.members(admins)
@@ -69,9 +74,7 @@ async def test_a_held_addition_waits_no_longer_once_its_users_creation_is_refuse
 async def test_a_held_addition_that_was_left_out_is_held_again_when_its_user_exists(tmp_path):
     async with lab_in(tmp_path, guard=GROUP) as lab:
         admins = await group_of_bob(lab)
-        refuse(lab, method="POST", body=ADA)
-        ada = await lab.user(ADA)
-        await lab.patch(Kind.GROUP, admins, add(ada))
+        ada, _ = await added_and_refused(lab, admins)
         await lab.run()
         await retry_creation(lab)
         await joins_once_approved(lab, admins, ada, "Admins")
@@ -90,9 +93,7 @@ async def test_who_was_added_to_a_protected_group_while_parked_does_not_join_una
 async def test_an_approved_addition_that_was_left_out_is_asked_about_again(tmp_path):
     async with lab_in(tmp_path, guard=GROUP) as lab:
         admins = await group_of_bob(lab)
-        refuse(lab, method="POST", body=ADA)
-        ada = await lab.user(ADA)
-        await lab.patch(Kind.GROUP, admins, add(ada))
+        ada, _ = await added_and_refused(lab, admins)
         await approve(lab)
         await nothing_is_left(lab)
         await retry_creation(lab)
@@ -102,9 +103,7 @@ async def test_an_approved_addition_that_was_left_out_is_asked_about_again(tmp_p
 async def test_a_protected_user_whose_creation_is_retried_joins_groups_only_once_approved(tmp_path):
     async with lab_in(tmp_path, guard=PERSON) as lab:
         admins = await group_of_bob(lab)
-        refuse(lab, method="POST", body=ADA)
-        ada = await lab.user(ADA)
-        await lab.patch(Kind.GROUP, admins, add(ada))
+        ada, _ = await added_and_refused(lab, admins)
         await lab.store.desk.approve(Selection(change=await creation(lab)), *WHY)
         await lab.run()
         await nothing_is_left(lab)

@@ -3,6 +3,7 @@
 import pytest
 from support.idp import remove
 from support.lab import Sending, lab_in
+from test_refusals import refuse
 
 from relay.errors import Refused
 from relay.rules.guard import GuardPolicy
@@ -206,11 +207,6 @@ async def swapped(lab, one, other):
     await lab.edit(one, userName="bob@x.org")
 
 
-def refuse_edits(lab, body):
-    fault = Fault(kind=FaultKind.STATUS, status=400, detail="no")
-    return lab.tfe.faults.add(fault, Match(count=None, method="PATCH", body=body))
-
-
 async def name_of(lab, identifier):
     return lab.tfe.directory.user(await lab.target(identifier)).fields.user_name
 
@@ -218,7 +214,7 @@ async def name_of(lab, identifier):
 async def test_a_refused_plan_is_taken_apart_while_its_rename_waits_for_a_name(lab):
     ann, bob = await lab.user("ann@x.org"), await lab.user("bob@x.org")
     await lab.run()
-    refuse_edits(lab, "bad@x.org")
+    refuse(lab, method="PATCH", body="bad@x.org")
 
     await lab.edit(bob, active=False)
     bad = await lab.edit(bob, emails=[{"value": "bad@x.org", "primary": True}])
@@ -234,7 +230,7 @@ async def test_a_refused_plan_is_taken_apart_while_its_rename_waits_for_a_name(l
 async def test_a_ring_of_names_is_broken_though_a_revocation_in_it_is_owed(lab):
     ann, bob = await lab.user("ann@x.org"), await lab.user("bob@x.org")
     await lab.run()
-    rule = refuse_edits(lab, "active")
+    rule = refuse(lab, method="PATCH", body="active")
 
     owed = await lab.edit(bob, active=False)
     await lab.run(1)

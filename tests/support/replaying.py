@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from relay.rules.guard import OPEN_DOOR
@@ -14,13 +15,21 @@ from support.world import World, run_virtually
 ENDS = ("delivered", "refused", "parked", "dropped", "pending")
 
 
+@asynccontextmanager
+async def _world(seed, guard):
+    """A world of its own, in memory, that runs until the history is played."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        world = World(Path(folder) / "relay.db", seed, guard)
+        await world.start()
+        yield world
+        await world.stop()
+
+
 def play(steps, seed, guard=OPEN_DOOR, ends=("delivered",), player_type=GuardedPlayer):
     """Play a history to its end and compare TFE with the fold."""
 
     async def main():
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-            world = World(Path(folder) / "relay.db", seed, guard)
-            await world.start()
+        async with _world(seed, guard) as world:
             player = player_type(world)
             await player.play(steps)
             if issubclass(player_type, PoisonedPlayer):
@@ -31,7 +40,6 @@ def play(steps, seed, guard=OPEN_DOOR, ends=("delivered",), player_type=GuardedP
             counters = await world.counters()
             if "parked" in ends:
                 await player.read_back()
-            await world.stop()
 
         assert player.held() == player.expected()
         assert counters["accepted"] == sum(counters[end] for end in ENDS)
@@ -44,14 +52,11 @@ def play_operated(steps, seed, guard=OPEN_DOOR):
     """Play a history with an operator's orders in it, and compare TFE with what the IdP reads."""
 
     async def main():
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-            world = World(Path(folder) / "relay.db", seed, guard)
-            await world.start()
+        async with _world(seed, guard) as world:
             player = OperatedPlayer(world)
             await player.play(steps)
             await player.end(seed)
             counters = await world.counters()
-            await world.stop()
 
         assert counters["accepted"] == sum(counters[end] for end in ENDS)
 

@@ -39,18 +39,12 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     if resource.type is Kind.GROUP and found.members is not None:
         _confirm_roster(tx, resource, found.members)
     answering.by_target(tx, row, effects.settle_changes(tx, row), created=not before.c_exists)
-    guard.review_losses(tx, resource, connection_of(tx, resource.last_change))
+    guard.review_losses(tx, resource, effects.connection_of(tx, resource.last_change))
     if not before.c_exists:
         joining.join(tx, row)
     lanes.wake_behind(tx, row)
     lanes.renew(tx, rows.by_row(tx, row))
     return True
-
-
-def connection_of(tx: Transaction, change: int) -> str:
-    """Who is charged for what follows from an adoption (K4)."""
-    found: str | None = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
-    return found or "relay"
 
 
 def compare_fields(tx: Transaction, resource: ResourceRow) -> None:

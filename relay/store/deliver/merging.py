@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def keep(tx: Transaction, deleted: ResourceRow) -> None:
     """Undo an accepted DELETE, of a large group with its parts."""
-    connection = adopting.connection_of(tx, deleted.last_change)
+    connection = effects.connection_of(tx, deleted.last_change)
     if deleted.part_of is not None:
         reseating.stand_alone(tx, deleted)
     heir = _keep(tx, deleted)
@@ -103,7 +103,7 @@ def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) ->
     tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
     if deleted.type is Kind.GROUP:
         adopting.reopen_members(tx, rows.by_row(tx, deleted.id))
-    connection = adopting.connection_of(tx, deleted.last_change)
+    connection = effects.connection_of(tx, deleted.last_change)
     _keep_parts(tx, deleted.id, deleted.id, connection)
     nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
     checking.mark_late(tx, deleted.id)
@@ -121,7 +121,7 @@ def _keep_beside(tx: Transaction, deleted: ResourceRow, renamed: ResourceRow) ->
 def _compare_kept(tx: Transaction, resource: ResourceRow) -> None:
     """As `_compare`, of who stays as it was: what the DELETE had put aside is asked about again."""
     _compare(tx, resource)
-    guard.review_kept(tx, resource, adopting.connection_of(tx, resource.last_change))
+    guard.review_kept(tx, resource, effects.connection_of(tx, resource.last_change))
     lanes.renew(tx, rows.by_row(tx, resource.id))
 
 

@@ -99,7 +99,7 @@ def return_to(
         if taking != bool(effect.revokes):
             _turn(tx, resource, effect, taking=taking)
     if effect.key > 0:
-        connection = connection_of(tx, effect)
+        connection = effects.connection_of(tx, effect.last)
         reseating.relieve(tx, resource, connection)
         reach = nesting.reach(tx, resource.part_of or resource.id, [effect.key])
         nesting.follow(tx, reach, connection)
@@ -118,7 +118,9 @@ def _turn(tx: Transaction, resource: ResourceRow, effect: Effect, *, taking: boo
         (resource.id, effect.key, taking),
     )
     if taking:
-        guard.review_losses(tx, rows.by_row(tx, resource.id), connection_of(tx, effect))
+        guard.review_losses(
+            tx, rows.by_row(tx, resource.id), effects.connection_of(tx, effect.last)
+        )
 
 
 def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
@@ -134,11 +136,6 @@ def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> N
         checking.mark_late(tx, resource.id)
 
 
-def connection_of(tx: Transaction, effect: Effect) -> str:
-    """Who is charged for what follows when a key returns."""
-    return tx.value("SELECT connection FROM change WHERE id = ?", (effect.last,)) or "relay"
-
-
 def _return_member(
     tx: Transaction,
     group: ResourceRow,
@@ -149,7 +146,7 @@ def _return_member(
     wanted = bool(from_json(effect.base))
     if earlier is not None:
         wanted = effect.key in set(from_json(to_json(earlier[1].get("+", []))))
-    reseating.put(tx, group, effect.key, connection_of(tx, effect), want=wanted)
+    reseating.put(tx, group, effect.key, effects.connection_of(tx, effect.last), want=wanted)
     rosters.forget_absent(tx, group.id, effect.key)
     return confirmed == wanted
 
@@ -168,7 +165,7 @@ def _return_field(
     else:
         writes = from_json(to_json(earlier[1]))
         value, written = writes["f"][field.value], writes.get("s", {}).get(attribute)
-    put_field(tx, resource, field, (value, written), connection_of(tx, effect))
+    put_field(tx, resource, field, (value, written), effects.connection_of(tx, effect.last))
     if not resource.c_exists:
         # Its creation brings the value over, unless one is under way with another.
         existence = effects.find(tx, resource.id, Key.EXISTS)

@@ -76,7 +76,7 @@ def take_back(tx: Transaction, resource: ResourceRow, change: int, writes: dict[
     was, others = standing
     after = {key for one, wrote in others if one > change for key in effects.keys_written(wrote)}
     before = [wrote for one, wrote in others if one < change]
-    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    connection = effects.connection_of(tx, change)
     users = []
     for key in sorted(effects.keys_written(writes) - after - {Key.EXISTS}):
         if key > 0:

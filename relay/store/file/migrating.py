@@ -56,8 +56,8 @@ def secure(path: Path) -> Path | None:
 def _place(path: Path, name: str) -> Path:
     """Where the copy goes, or is: one is this database's while no relay has opened it since."""
     known = _opened(path)
-    names = (name if number == 1 else f"{name}.{number}" for number in count(1))
-    copies = (path.with_name(one) for one in names)
+    endings = ("" if number == 1 else f".{number}" for number in count(1))
+    copies = (path.with_name(name + ending) for ending in endings)
     return next(copy for copy in copies if not copy.exists() or _opened(copy) == known)
 
 

@@ -104,13 +104,13 @@ def _keep_note(tx: Transaction, resource: ResourceRow) -> bool:
 def _gone(tx: Transaction, resource: ResourceRow) -> None:
     """A resource that TFE never had is no more; nor is it in any group above it."""
     reach = nesting.reach(tx, resource.part_of or resource.id)
-    connection = tx.value("SELECT connection FROM change WHERE id = ?", (resource.last_change,))
+    connection = effects.connection_of(tx, resource.last_change)
     if resource.part_of is not None:
         seating.release(tx, resource)
     removing.gone(tx, resource)
     tx.run("DELETE FROM rejected WHERE resource = ?", (resource.id,))
-    part_upkeep.end(tx, resource, connection or "relay")
-    nesting.follow(tx, reach, connection or "relay")
+    part_upkeep.end(tx, resource, connection)
+    nesting.follow(tx, reach, connection)
 
 
 def _undo(
@@ -164,7 +164,7 @@ def _note_difference(
         keys.append(int(Key.ACTIVE))
     if writes.get("exists") is False:
         keys.append(int(Key.EXISTS))
-    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    connection = effects.connection_of(tx, change)
     tx.each(
         "INSERT OR REPLACE INTO rejected (resource, key, connection, change, at, actor, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",

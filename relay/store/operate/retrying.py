@@ -90,8 +90,7 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
         " ORDER BY id",
         (resource.id, first),
     )
-    tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (resource.id,))
-    tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (resource.id,))
+    _revive(tx, resource.id)
     before = {} if ground is None else _fields_of(ground)
     for change, text in again:
         writes = from_json(text)
@@ -105,9 +104,7 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
     # Who came through nested groups meanwhile, or by a change that has ended since.
     _join_again(tx, resource, first, {"+": rosters.unsent(tx, resource.id)})
     lanes.touch(tx, rows.by_row(tx, resource.id), first)
-    reseating.relieve(
-        tx, resource, tx.value("SELECT connection FROM change WHERE id = ?", (first,))
-    )
+    reseating.relieve(tx, resource, effects.connection_of(tx, first))
     return [change for change, _ in again]
 
 
@@ -119,12 +116,16 @@ def create_anew(tx: Transaction, resource: ResourceRow) -> None:
     if rows.live_by_name(tx, resource.type, resource.name) is not None:
         return
     change = resource.last_change
-    tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (resource.id,))
-    tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (resource.id,))
+    _revive(tx, resource.id)
     effects.write(tx, resource.id, Key.EXISTS, change, base=None, revokes=False)
     _join_again(tx, resource, change, {"+": rosters.unsent(tx, resource.id)})
-    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
-    reseating.relieve(tx, resource, connection or "relay")
+    reseating.relieve(tx, resource, effects.connection_of(tx, change))
+
+
+def _revive(tx: Transaction, resource: int) -> None:
+    """It is desired again, and nothing that was noted of its refusals is true any more."""
+    tx.run("DELETE FROM effect WHERE resource = ? AND state = 'parked'", (resource,))
+    tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (resource,))
 
 
 def _first_parked(tx: Transaction, resource: int) -> tuple[int, Ground | None]:
@@ -179,7 +180,7 @@ def _write_again(
         (resource.id, change),
     )
     _set_fields(tx, resource, change, fields, writes.get("s", {}))
-    connection = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    connection = effects.connection_of(tx, change)
     if "name" in fields and resource.part_of is None:
         part_upkeep.rename(tx, rows.by_row(tx, resource.id), connection, profile)
     wanted = {user: True for user in _known(tx, writes.get("+", ())) if user in mine}

@@ -50,6 +50,12 @@ def find(tx: Transaction, resource: int, key: int) -> Effect | None:
     return None if row is None else Effect(*row)
 
 
+def connection_of(tx: Transaction, change: int) -> str:
+    """Who is charged for what follows from a change (K4); the relay, where it was pruned."""
+    found: str | None = tx.value("SELECT connection FROM change WHERE id = ?", (change,))
+    return found or "relay"
+
+
 def is_unsettled(tx: Transaction, resource: int, key: int) -> bool:
     """Whether there is an effect on a key that is no mere note of what was parked."""
     effect = find(tx, resource, key)

@@ -72,8 +72,7 @@ def refresh(tx: Transaction, resource: ResourceRow) -> None:
 
 def _standing(tx: Transaction, resource: int) -> _Standing | None:
     row = tx.one(
-        "SELECT state, since, touched, unfolding FROM lane WHERE resource = ?",
-        (resource,),
+        "SELECT state, since, touched, unfolding FROM lane WHERE resource = ?", (resource,)
     )
     return None if row is None else _Standing(*row)
 
