@@ -72,6 +72,10 @@ ONCE_WRONG = {
         ("activate", 0), ("activate", 0), ("rename_user", 0, "ann"), ("create_group", "bob", ()),
         ("create_group", "cy", ()), ("swap_groups", 0, 1), ("crash",), ("rename_group", 0, "ann"),
     ],
+    "a creation whose second rename is held when another takes the name that the first one left": [
+        ("create_group", "bob", ()), ("create_group", "cy", ()), ("swap_groups", 0, 1),
+        ("rename_group", 1, "ann"),
+    ],
     "a deletion rejected while the creation is under way": [
         CY, ("approve",), ("delete_user", 0), ("reject",)
     ],
@@ -147,6 +151,13 @@ ONCE_WRONG_BY_ORDER = {
         ("poison", "Ann", 400, "POST"), ("recreate_group", 1, (3,)), ("recreate_group", 2, (1,)),
         ("create_group", "cy", (1, 2)), ("create_user", "Ann", False, None),
         ("recreate_group", 0, (0,)), ("set_roster", 1, (5, 5)),
+    ]),
+    "a trip of which TFE lost all that was held": (NARROW, [
+        ("had", ("ann", "cy", "bob"), ()), ("move_address", 2, "ann"), ("lose", "users", 2),
+        ("delete_user", 0), ("crash",), ("recreate_user", 0),
+        ("create_user", "ann", False, None), ("recreate_user", 0),
+        ("create_user", "ann", False, None), ("prune",), ("create_user", "ann", False, None),
+        ("pass", 400.0),
     ]),
 }  # fmt: skip
 """Found by some thousands of histories with an operator's orders in them."""

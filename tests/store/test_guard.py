@@ -9,6 +9,7 @@ from relay.rules import dialect
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
+from relay.store.compare.adopting import absent
 from relay.store.operate.releasing import Selection
 
 ALL = Selection()
@@ -595,3 +596,34 @@ async def test_a_change_rejected_in_part_ends_with_its_rest_while_a_creation_is_
 
         assert await lab.state(removal.change) == "delivered"
         assert (await lab.counters())["pending"] == 0
+
+
+async def test_rejecting_a_rename_leaves_the_one_before_it_which_nobody_held(guarded):
+    async with guarded(protected_groups=("Admins",)) as lab:
+        crew = await lab.group("Crew")
+        await lab.run()
+        first = await lab.rename(crew, "Harmless")
+        await lab.rename(crew, "Admins")
+        await lab.store.desk.reject(ALL, "ada", "no")
+        await lab.run()
+        assert (await lab.shadow(Kind.GROUP, crew))["displayName"] == "Harmless"
+        assert lab.roster("Harmless") == set()
+        assert await lab.state(first.change) == "delivered"
+
+
+async def test_a_trip_ends_when_what_it_held_is_gone_from_tfe(guarded):
+    async with guarded(deletions=1) as lab:
+        people = await lab.users(3)
+        await lab.run()
+        for one in people[:2]:
+            await lab.delete(Kind.USER, one)
+        assert (await lab.store.snapshot()).held == 2
+        for one in people[:2]:
+            lab.tfe.directory.delete_user(await lab.target(one))
+        for one in people[:2]:
+            await lab.store.run(lambda tx, one=one: absent(tx, row_of(tx, one)))
+        assert await lab.store.run(lambda tx: tx.all("SELECT connection FROM trip")) == []
+
+
+def row_of(tx, identifier):
+    return tx.value("SELECT resource FROM alias WHERE id = ?", (identifier,))

@@ -118,6 +118,7 @@ class GuardedPlayer(Player):
         """Approve until nothing is held, as an operator who trusts the IdP after all."""
         for _ in range(100):
             await self.world.pass_time(30.0)
+            await self.after_step()
             if not await self.world.store.desk.approve(EVERYTHING, "ann", "fine"):
                 return
         raise AssertionError("the guard holds something new each time")

@@ -101,7 +101,9 @@ class Player:
             await self.after_step()
 
     async def after_step(self) -> None:
-        """What else happens after each step."""
+        """What must be so after each step."""
+        await self.world.store.run(self.world.unasked.look)
+        assert self.world.unasked.found == []
 
     # --- the fold ---------------------------------------------------------------------------
 

@@ -144,6 +144,7 @@ class OperatedPlayer(PoisonedPlayer):
         return done
 
     async def after_step(self) -> None:
+        await super().after_step()
         found = await self.world.store.run(lies)
         assert not found, found
 

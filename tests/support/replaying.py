@@ -10,6 +10,7 @@ from relay.rules.guard import OPEN_DOOR
 from support.decisions import GuardedPlayer
 from support.operators import OperatedPlayer
 from support.poison import PoisonedPlayer
+from support.unasked import watching
 from support.world import World, run_virtually
 
 ENDS = ("delivered", "refused", "parked", "dropped", "pending")
@@ -20,9 +21,10 @@ async def _world(seed, guard):
     """A world of its own, in memory, that runs until the history is played."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         world = World(Path(folder) / "relay.db", seed, guard)
-        await world.start()
-        yield world
-        await world.stop()
+        with watching(world.unasked):
+            await world.start()
+            yield world
+            await world.stop()
 
 
 def play(steps, seed, guard=OPEN_DOOR, ends=("delivered",), player_type=GuardedPlayer):

@@ -39,6 +39,7 @@ from relay.store.file.executor import MAX_BATCH, Writer
 from relay.store.file.reader import Reader
 from relay.store.operate.auditing import AuditLog
 from support.fresh import lay
+from support.unasked import Unasked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -270,6 +271,7 @@ class World:
         )
         self.clock = VirtualClock()
         self.target = MemoryTarget(self.tfe, self.clock)
+        self.unasked = Unasked()
         self.store: Store
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -33,13 +33,13 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     resource = rows.by_row(tx, row)
     if resource.wanted:
         effects.close(tx, row, Key.EXISTS)
-        compare_fields(tx, resource)
+        opened = compare_fields(tx, resource)
     else:
-        _open(tx, resource, Key.EXISTS, base=True, revoking=True)
+        opened = _open(tx, resource, Key.EXISTS, base=True, revoking=True)
     if resource.type is Kind.GROUP and found.members is not None:
-        _confirm_roster(tx, resource, found.members)
+        opened += _confirm_roster(tx, resource, found.members)
     answering.by_target(tx, row, effects.settle_changes(tx, row), created=not before.c_exists)
-    guard.review_losses(tx, resource, effects.connection_of(tx, resource.last_change))
+    ask(tx, row, opened)
     if not before.c_exists:
         joining.join(tx, row)
     lanes.wake_behind(tx, row)
@@ -47,23 +47,36 @@ def confirm(tx: Transaction, row: int, found: TargetResource) -> bool:
     return True
 
 
-def compare_fields(tx: Transaction, resource: ResourceRow) -> None:
-    """Open an effect on each field that differs from what TFE confirmed, close the others."""
-    for field in Field:
-        compare_field(tx, resource, field)
+def ask(tx: Transaction, row: int, opened: list[int]) -> None:
+    """Have the guard look at what comparing has opened."""
+    resource = rows.by_row(tx, row)
+    guard.review_opened(tx, resource, effects.connection_of(tx, resource.last_change), opened)
 
 
-def compare_field(tx: Transaction, resource: ResourceRow, field: Field) -> None:
-    """Open an effect on a field if it differs from what TFE confirmed, else close it."""
+def compare_fields(tx: Transaction, resource: ResourceRow) -> list[int]:
+    """Open an effect on each field that differs from what TFE confirmed, close the others.
+
+    Returns:
+        The keys that were opened: they have passed no guard yet.
+    """
+    return [key for field in Field for key in compare_field(tx, resource, field)]
+
+
+def compare_field(tx: Transaction, resource: ResourceRow, field: Field) -> list[int]:
+    """Open an effect on a field if it differs from what TFE confirmed, else close it.
+
+    Returns:
+        Its key, if it was opened.
+    """
     confirmed = resource.confirmed
     assert confirmed is not None
     key, wanted = KEY_OF[field], getattr(resource.desired, field)
     tx.run("UPDATE effect SET unknown = 0 WHERE resource = ? AND key = ?", (resource.id, int(key)))
     if getattr(confirmed, field) == wanted:
         effects.close(tx, resource.id, key)
-    else:
-        base = as_created(field, getattr(confirmed, field))
-        _open(tx, resource, key, base=base, revoking=revokes(key, wanted))
+        return []
+    base = as_created(field, getattr(confirmed, field))
+    return _open(tx, resource, key, base=base, revoking=revokes(key, wanted))
 
 
 def _open(
@@ -74,25 +87,23 @@ def _open(
     base: object,
     revoking: bool,
     state: EffectState = EffectState.OPEN,
-) -> None:
+) -> list[int]:
     """Open an effect that no pending change may have written; keep one that is there.
 
     The note of an edit that was parked gives way; that of a creation says what the IdP is told.
+
+    Returns:
+        Its key, if it was opened.
     """
     there = effects.find(tx, resource.id, key)
-    if there is None or (there.state == EffectState.PARKED and key != Key.EXISTS):
-        effects.write(
-            tx,
-            resource.id,
-            key,
-            resource.last_change,
-            base=base,
-            revokes=revoking,
-            state=state,
-        )
+    if there is not None and (there.state != EffectState.PARKED or key == Key.EXISTS):
+        return []
+    change = resource.last_change
+    effects.write(tx, resource.id, key, change, base=base, revokes=revoking, state=state)
+    return [key]
 
 
-def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...]) -> None:
+def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...]) -> list[int]:
     """Bring a group's rows in step with TFE's roster; users nobody knows here are left alone."""
     tx.run("UPDATE member SET confirmed = 0 WHERE group_id = ?", (group.id,))
     for target in members:
@@ -108,12 +119,17 @@ def _confirm_roster(tx: Transaction, group: ResourceRow, members: tuple[str, ...
         (len(members), tx.now, group.id),
     )
     rosters.room_made(tx, group.id)
-    if group.wanted:  # what is to be deleted has one thing to be done: that
-        reopen_members(tx, group)
+    # What is to be deleted has one thing to be done: that.
+    return reopen_members(tx, group) if group.wanted else []
 
 
-def reopen_members(tx: Transaction, group: ResourceRow) -> None:
-    """Open an effect on each membership that differs, close the others."""
+def reopen_members(tx: Transaction, group: ResourceRow) -> list[int]:
+    """Open an effect on each membership that differs, close the others.
+
+    Returns:
+        The keys that were opened: they have passed no guard yet.
+    """
+    opened = []
     for user, wanted, confirmed, target, life in tx.all(
         "SELECT m.user_id, iif(m.part = 0, m.desired, 0), m.confirmed, u.target_id, u.state"
         " FROM member m JOIN resource u ON u.id = m.user_id WHERE m.group_id = ?",
@@ -123,8 +139,9 @@ def reopen_members(tx: Transaction, group: ResourceRow) -> None:
             effects.close(tx, group.id, user)
             continue
         state = EffectState.OPEN if target is not None or not wanted else EffectState.WAITING
-        _open(tx, group, user, base=confirmed, revoking=not wanted, state=state)
+        opened += _open(tx, group, user, base=confirmed, revoking=not wanted, state=state)
     tx.run("DELETE FROM member WHERE group_id = ? AND desired = 0 AND confirmed = 0", (group.id,))
+    return opened
 
 
 def absent(tx: Transaction, row: int) -> None:
@@ -132,6 +149,7 @@ def absent(tx: Transaction, row: int) -> None:
     resource = rows.by_row(tx, row)
     if not resource.wanted:
         removing.gone(tx, resource)
+        guard.end_trips(tx)
         lanes.wake_behind(tx, row)
         return
     rows.set_absent(tx, row)
@@ -139,7 +157,7 @@ def absent(tx: Transaction, row: int) -> None:
     tx.run("DELETE FROM effect WHERE resource = ? AND key < 0 AND state = 'parked'", (row,))
     tx.run("UPDATE effect SET unknown = 0, slice = 0 WHERE resource = ? AND key < 0", (row,))
     resource = rows.by_row(tx, row)
-    _open(tx, resource, Key.EXISTS, base=None, revoking=False)
+    opened = _open(tx, resource, Key.EXISTS, base=None, revoking=False)
     # Its creation is what delivers every pending change, so it spans them all.
     tx.run(
         "UPDATE effect SET unknown = 0, first = min(first, ifnull((SELECT min(id) FROM change"
@@ -147,9 +165,10 @@ def absent(tx: Transaction, row: int) -> None:
         (row,),
     )
     if resource.type is Kind.GROUP:
-        reopen_members(tx, resource)
+        opened += reopen_members(tx, resource)
     else:
         _rejoin_groups(tx, row)
+    ask(tx, row, opened)
     lanes.wake_behind(tx, row)
 
 
@@ -174,5 +193,9 @@ def _rejoin_groups(tx: Transaction, user: int) -> None:
                 " AND state = 'open' AND revokes = 0",
                 (group, user),
             )
-            _open(tx, resource, user, base=0, revoking=False, state=EffectState.WAITING)
+            ask(
+                tx,
+                group,
+                _open(tx, resource, user, base=0, revoking=False, state=EffectState.WAITING),
+            )
         lanes.renew(tx, resource)

@@ -99,7 +99,8 @@ def _confirm_fields(tx: Transaction, resource: ResourceRow, claim: Claim, body: 
     named = Field.NAME in claim.fields
     rows.set_confirmed(tx, claim.resource, Fields(**values), active_told=believed, name_told=named)
     if told and resource.active == 0:
-        adopting.compare_field(tx, rows.by_row(tx, resource.id), Field.ACTIVE)
+        opened = adopting.compare_field(tx, rows.by_row(tx, resource.id), Field.ACTIVE)
+        adopting.ask(tx, resource.id, opened)
 
 
 def _active_told(resource: ResourceRow, body: Json) -> bool | None:

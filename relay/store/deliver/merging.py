@@ -36,11 +36,8 @@ def keep(tx: Transaction, deleted: ResourceRow) -> None:
     nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
 
 
-def _keep(tx: Transaction, deleted: ResourceRow, *, asks: bool = True) -> int:
-    """Keep one resource, verified if its DELETE may have reached TFE (K2); what it is now.
-
-    Without `asks` what its desired state differs in is another's decision, and passes no guard.
-    """
+def _keep(tx: Transaction, deleted: ResourceRow) -> int:
+    """Keep one resource, verified if its DELETE may have reached TFE (K2); what it is now."""
     existence = effects.find(tx, deleted.id, Key.EXISTS)
     in_doubt = existence is not None and bool(existence.unknown)
     effects.discard(tx, deleted.id, Key.EXISTS)
@@ -48,7 +45,7 @@ def _keep(tx: Transaction, deleted: ResourceRow, *, asks: bool = True) -> int:
     successor = rows.live_by_name(tx, deleted.type, deleted.name)
     if successor is None:
         tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
-        (_compare_kept if asks else _compare)(tx, rows.by_row(tx, deleted.id))
+        _compare(tx, rows.by_row(tx, deleted.id))
     elif successor.c_exists:
         _keep_beside(tx, deleted, successor)
     else:
@@ -75,7 +72,7 @@ def _keep_parts(tx: Transaction, group: int, heir: int, connection: str) -> None
             create_after_all(tx, part, refusal)
             continue
         _end_deletion(tx, row, refusal)
-        _keep(tx, part, asks=heir == group)
+        _keep(tx, part)
     reseating.seat_strays(tx, rows.by_row(tx, heir), connection)
 
 
@@ -102,7 +99,7 @@ def create_after_all(tx: Transaction, deleted: ResourceRow, refusal: Refusal) ->
     )
     tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
     if deleted.type is Kind.GROUP:
-        adopting.reopen_members(tx, rows.by_row(tx, deleted.id))
+        _ask(tx, deleted.id, adopting.reopen_members(tx, rows.by_row(tx, deleted.id)))
     connection = effects.connection_of(tx, deleted.last_change)
     _keep_parts(tx, deleted.id, deleted.id, connection)
     nesting.follow(tx, nesting.reach(tx, deleted.id), connection)
@@ -115,25 +112,24 @@ def _keep_beside(tx: Transaction, deleted: ResourceRow, renamed: ResourceRow) ->
     parking.refuse(tx, renamed, [Key.NAME], Refusal(409, detail, "uniqueness"))
     lanes.renew(tx, rows.by_row(tx, renamed.id))
     tx.run("UPDATE resource SET state = 'live' WHERE id = ?", (deleted.id,))
-    _compare_kept(tx, rows.by_row(tx, deleted.id))
-
-
-def _compare_kept(tx: Transaction, resource: ResourceRow) -> None:
-    """As `_compare`, of who stays as it was: what the DELETE had put aside is asked about again."""
-    _compare(tx, resource)
-    guard.review_kept(tx, resource, effects.connection_of(tx, resource.last_change))
-    lanes.renew(tx, rows.by_row(tx, resource.id))
+    _compare(tx, rows.by_row(tx, deleted.id))
 
 
 def _compare(tx: Transaction, resource: ResourceRow) -> None:
-    """Open what desired and confirmed differ in: the DELETE had closed it."""
-    adopting.compare_fields(tx, resource)
+    """Open what desired and confirmed differ in, and ask about it again: the DELETE closed it."""
+    opened = adopting.compare_fields(tx, resource)
     if resource.type is Kind.GROUP:
-        adopting.reopen_members(tx, resource)
+        opened += adopting.reopen_members(tx, resource)
     else:
         joining.join(tx, resource.id)
     effects.settle_changes(tx, resource.id)
+    _ask(tx, resource.id, opened)
     lanes.renew(tx, rows.by_row(tx, resource.id))
+
+
+def _ask(tx: Transaction, row: int, opened: list[int]) -> None:
+    resource = rows.by_row(tx, row)
+    guard.review_kept(tx, resource, effects.connection_of(tx, resource.last_change), opened)
 
 
 def _merge(tx: Transaction, old: ResourceRow, new: ResourceRow) -> None:
@@ -147,6 +143,7 @@ def _merge(tx: Transaction, old: ResourceRow, new: ResourceRow) -> None:
         _move_roster(tx, old.id, new.id)
     else:
         _move_memberships(tx, old.id, new.id)
+    ledger.inherit(tx, old.id, new.id)
     tx.run("UPDATE protected SET resource = ? WHERE resource = ?", (new.id, old.id))
     tx.run("UPDATE OR REPLACE verification SET resource = ? WHERE resource = ?", (new.id, old.id))
     rows.set_absent(tx, old.id)
@@ -176,6 +173,7 @@ def _move_memberships(tx: Transaction, old: int, new: int) -> None:
     ):
         tx.run("DELETE FROM member WHERE group_id = ? AND user_id = ?", (group, old))
         tx.run("DELETE FROM effect WHERE resource = ? AND key = ?", (group, old))
+        ledger.inherit_membership(tx, group, old, new)
         tx.run("UPDATE resource SET size = size - ? WHERE id = ?", (desired, group))
         if confirmed:
             tx.run(
@@ -183,7 +181,7 @@ def _move_memberships(tx: Transaction, old: int, new: int) -> None:
                 " ON CONFLICT (group_id, user_id) DO UPDATE SET confirmed = excluded.confirmed",
                 (group, new, confirmed),
             )
-        resource = rows.by_row(tx, group)
-        adopting.reopen_members(tx, resource)
+        opened = adopting.reopen_members(tx, rows.by_row(tx, group))
         effects.settle_changes(tx, group)
+        _ask(tx, group, opened)
         lanes.renew(tx, rows.by_row(tx, group))

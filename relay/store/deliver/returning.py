@@ -61,6 +61,16 @@ def survivor(
     return earlier[-1] if earlier else None
 
 
+def held_over(tx: Transaction, effect: Effect) -> tuple[int, dict[str, object]] | None:
+    """The pending change beneath one that the guard holds: what a rejection returns the key to."""
+    base = from_json(effect.base)
+    change = base.get("by") if isinstance(base, dict) else None
+    if change is None:
+        return None
+    found = tx.value("SELECT writes FROM change WHERE id = ? AND state = 'pending'", (change,))
+    return None if found is None else (change, from_json(found))
+
+
 def believe_target(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
     """Let a key return to what TFE has: its `base`, here and in the row."""
     if effect.key > 0:
@@ -117,10 +127,8 @@ def _turn(tx: Transaction, resource: ResourceRow, effect: Effect, *, taking: boo
         " reason = NULL, refusals = 0, due = 0 WHERE resource = ?1 AND key = ?2",
         (resource.id, effect.key, taking),
     )
-    if taking:
-        guard.review_losses(
-            tx, rows.by_row(tx, resource.id), effects.connection_of(tx, effect.last)
-        )
+    connection = effects.connection_of(tx, effect.last)
+    guard.review_opened(tx, rows.by_row(tx, resource.id), connection, [effect.key])
 
 
 def _ask_if_unknown(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:

@@ -15,6 +15,7 @@ from relay.rules.verdict import Outcome, Verdict
 from relay.store.deliver import attempting, confirming, dependents, looking_up
 from relay.store.deliver.parking import Refusal, own_keys, refuse
 from relay.store.file.transaction import Transaction
+from relay.store.guarding import guard
 from relay.store.state import effects, lanes, rosters, rows
 from relay.store.state.claims import Claim, Purpose
 from relay.store.state.holds import HoldName, raise_hold
@@ -61,6 +62,7 @@ def settle(tx: Transaction, claim: Claim, verdict: Verdict, now: Circumstances) 
     if now.hold is not None:
         raise_hold(tx, now.hold.name, now.hold.reason, now.hold.until)
     _BY_OUTCOME[verdict.outcome](tx, claim, verdict, now)
+    guard.end_trips(tx)
     attempting.free_lane(tx, claim.resource)
     lanes.renew(tx, rows.by_row(tx, claim.resource))
 

@@ -48,5 +48,5 @@ def join(tx: Transaction, user: int) -> None:
         if effects.find(tx, group, user) is None:
             change = resource.last_change
             effects.write(tx, group, user, change, base=0, revokes=False, state=EffectState.OPEN)
-            guard.review_joining(tx, resource, user)
+            guard.review_opened(tx, resource, effects.connection_of(tx, change), [user])
         lanes.renew(tx, resource)

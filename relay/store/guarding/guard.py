@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.rules.effects import KEY_OF, Key
-from relay.store.file.transaction import Transaction, from_json
+from relay.rules.effects import FIELD_OF, KEY_OF, Key, shadow_attribute
+from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.guarding import ledger, protecting
 from relay.store.state import effects, lanes, names, rows
 
@@ -34,19 +34,7 @@ def configure(tx: Transaction, policy: GuardPolicy) -> None:
 
 def review_creation(tx: Transaction, resource: ResourceRow, change: int) -> bool:
     """Hold the creation of a protected user or group; True if it is held."""
-    return _guard_protected(tx, resource, change, None)
-
-
-def review_joining(tx: Transaction, group: ResourceRow, user: int) -> None:
-    """Hold a membership that opened with its user's creation, if the group or user is protected.
-
-    Nothing else of the group is looked at: an operator may have let that go.
-    """
-    name = protecting.protector(tx, group)
-    if name is None:
-        name = dict(protecting.members(tx, group, group.last_change)).get(user)
-    if name is not None:
-        hold(tx, group.id, [user], f"{PROTECTED} {name}")
+    return _guard_protected(tx, resource, effects.written_since(tx, resource.id, change))
 
 
 def review(
@@ -71,12 +59,14 @@ def review(
         Whether anything that this change wrote is held now.
     """
     _forget_rejected(tx, resource.id, change, request.write.written)
-    _guard_protected(tx, resource, change, before.name)
+    were_held = set(_held_fields(tx, resource.id))
+    _guard_protected(tx, resource, effects.written_since(tx, resource.id, change), before.name)
     ledger.give_back(tx, resource)
     if emptied is None:
         emptied = before.size if resource.wanted and not resource.size else 0
     review_losses(tx, resource, request.connection, emptied=emptied)
     end_trips(tx)
+    _stand_on(tx, before, change, set(_held_fields(tx, resource.id)) - were_held)
     held = tx.one(
         "SELECT 1 FROM effect INDEXED BY effect_state"
         " WHERE resource = ? AND state = 'held' AND last >= ? LIMIT 1",
@@ -110,33 +100,53 @@ def review_losses(
         _trip(tx, connection, reason)
 
 
-def review_kept(tx: Transaction, resource: ResourceRow, connection: str) -> None:
-    """Ask about what differs again after a DELETE that was undone had put it aside.
+def review_opened(
+    tx: Transaction, resource: ResourceRow, connection: str, opened: Iterable[int]
+) -> None:
+    """Hold what the relay opened by itself, comparing, as if somebody had written it (K4).
 
-    What the guard held then, or would hold of it now, is sent no more unasked than before. A loss
-    that was counted is not counted anew, nor is one asked about again that was let go.
+    An operator has let go what was open before, or was not asked: that stays as it is.
+
+    Args:
+        tx: the transaction that opened it.
+        resource: whose effects.
+        connection: who is charged.
+        opened: the keys that were opened.
     """
-    _guard_protected(tx, resource, 0, None)
+    _guard_protected(tx, resource, opened)
+    review_losses(tx, resource, connection, emptied=_emptied(resource))
+    end_trips(tx)
+
+
+def review_kept(
+    tx: Transaction, resource: ResourceRow, connection: str, opened: Iterable[int]
+) -> None:
+    """As `review_opened`, after a DELETE that had put the effects aside was undone.
+
+    What the guard held then is sent no more unasked than before. A loss that was counted is not
+    counted anew, nor is one asked about again that was let go.
+    """
     ledger.carry_over(tx, resource.id)
+    ledger.give_back(tx, resource)
+    _guard_protected(tx, resource, set(opened) - ledger.approved(tx, resource.id))
     for key, charged in ledger.undecided(tx, resource.id):
         hold(tx, resource.id, [key], f"{BUDGET} of {charged}")
-    emptied = 0 if resource.size else resource.c_size
-    review_losses(tx, resource, connection, emptied=emptied)
+    review_losses(tx, resource, connection, emptied=_emptied(resource))
+
+
+def _emptied(resource: ResourceRow) -> int:
+    """Members that a group loses if it is to lose all that it has."""
+    return resource.c_size if resource.wanted and not resource.size else 0
 
 
 def _guard_protected(
-    tx: Transaction, resource: ResourceRow, change: int, old_name: str | None
+    tx: Transaction, resource: ResourceRow, opened: Iterable[int], old_name: str | None = None
 ) -> bool:
     name = protecting.protector(tx, resource, old_name)
     if name is not None:
-        keys = tx.all(
-            "SELECT key FROM effect WHERE resource = ? AND last >= ? AND state IN"
-            " ('open', 'waiting')",
-            (resource.id, change),
-        )
-        hold(tx, resource.id, [key for (key,) in keys], f"{PROTECTED} {name}")
+        hold(tx, resource.id, opened, f"{PROTECTED} {name}")
         return True
-    found = protecting.members(tx, resource, change)
+    found = protecting.members(tx, resource, opened)
     for user, protected in found:
         hold(tx, resource.id, [user], f"{PROTECTED} {protected}")
     return bool(found)
@@ -164,17 +174,50 @@ def hold(tx: Transaction, resource: int, keys: Iterable[int], why: str) -> None:
         " WHERE resource = ? AND key = ? AND state IN ('open', 'waiting')",
         [(why, tx.now, resource, key) for key in keys],
     )
-    if Key.NAME in keys:
-        _reserve_name(tx, resource)
 
 
-def _reserve_name(tx: Transaction, resource: int) -> None:
-    """A creation whose rename is held brings the name before it to TFE: others wait for it (S3)."""
-    name = names.before_held(tx, resource)
+def _held_fields(tx: Transaction, resource: int) -> list[int]:
+    found = tx.all(
+        "SELECT key FROM effect WHERE resource = ? AND key < 0 AND state = 'held'", (resource,)
+    )
+    return [key for (key,) in found]
+
+
+def _stand_on(tx: Transaction, before: ResourceRow, change: int, fresh: set[int]) -> None:
+    """What has just come to be held stands on what was desired before it, not on what TFE has.
+
+    So a rejection leaves what was accepted before, and a creation whose rename is held brings the
+    name that this rename leaves: nobody can have taken it yet, and whoever does waits for it (S3).
+    """
+    if not fresh:
+        return
+    shadow = from_json(before.shadow)
+    for key in fresh:
+        field = FIELD_OF[Key(key)]
+        base = {
+            "v": getattr(before.desired, field),
+            "s": shadow.get(shadow_attribute(before.type, field)),
+            "by": _writer(tx, before.id, field, change),
+        }
+        tx.run(
+            "UPDATE effect SET base = ? WHERE resource = ? AND key = ?",
+            (to_json(base), before.id, key),
+        )
+    name = names.before_held(tx, before.id) if Key.NAME in fresh else None
     if name is not None:
         tx.run(
-            "UPDATE resource SET reserved_name_key = ? WHERE id = ?", (name.casefold(), resource)
+            "UPDATE resource SET reserved_name_key = ? WHERE id = ?", (name.casefold(), before.id)
         )
+
+
+def _writer(tx: Transaction, resource: int, field: Field, before: int) -> int | None:
+    """The last pending change before another that wrote a field, or None."""
+    found: int | None = tx.value(
+        "SELECT max(id) FROM change WHERE resource = ? AND state = 'pending' AND id < ?"
+        " AND json_type(writes, ?) IS NOT NULL AND json_extract(writes, '$.exists') IS NULL",
+        (resource, before, f"$.f.{field.value}"),
+    )
+    return found
 
 
 def _tripped(tx: Transaction, connection: str) -> bool:

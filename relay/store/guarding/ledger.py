@@ -88,6 +88,18 @@ def carry_over(tx: Transaction, resource: int) -> None:
     )
 
 
+def inherit(tx: Transaction, old: int, new: int) -> None:
+    """What was written down of one resource stands for the one that it was merged with."""
+    tx.run("DELETE FROM revocation WHERE resource = ?", (new,))
+    tx.run("UPDATE revocation SET resource = ? WHERE resource = ?", (new, old))
+
+
+def inherit_membership(tx: Transaction, group: int, old: int, new: int) -> None:
+    """As `inherit`, of one membership of a user who was merged with another."""
+    strike_out(tx, group, [new])
+    tx.run("UPDATE revocation SET key = ? WHERE resource = ? AND key = ?", (new, group, old))
+
+
 def undecided(tx: Transaction, resource: int) -> list[tuple[int, str]]:
     """Open losses that were written down, certainly not sent, and that no operator has approved.
 
@@ -149,12 +161,29 @@ def give_back(tx: Transaction, resource: ResourceRow) -> None:
     )
 
 
-def approve(tx: Transaction, resource: int, key: int) -> None:
-    """An operator let a loss through: it counts no longer and is not held again."""
+def approve(tx: Transaction, resource: int, key: int, change: int, connection: str) -> None:
+    """An operator let a loss through: it counts no longer and is not held again.
+
+    What was held as protected was never counted: it is written down now, and counts nothing.
+    """
+    loss = loss_of(key)
+    assert loss is not None, "nothing else revokes"
     tx.run(
-        "UPDATE revocation SET weight = 0, approved = 1 WHERE resource = ? AND key = ?",
-        (resource, key),
+        "INSERT OR IGNORE INTO revocation (resource, key, loss, connection, change, at, weight)"
+        " VALUES (?, ?, ?, ?, ?, ?, 0)",
+        (resource, key, loss.value, connection, change, tx.now),
     )
+    tx.run(
+        "UPDATE revocation SET weight = 0, approved = 1, change = max(change, ?)"
+        " WHERE resource = ? AND key = ?",
+        (change, resource, key),
+    )
+
+
+def approved(tx: Transaction, resource: int) -> set[int]:
+    """The keys whose loss an operator has let through."""
+    found = tx.all("SELECT key FROM revocation WHERE resource = ? AND approved = 1", (resource,))
+    return {key for (key,) in found}
 
 
 def overdrawn(tx: Transaction, connection: str, losses: Iterable[Loss]) -> str | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from relay.rules.types import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from relay.rules.guard import GuardPolicy
     from relay.store.file.transaction import Transaction
     from relay.store.state.rows import ResourceRow
@@ -60,13 +62,16 @@ def protector(tx: Transaction, resource: ResourceRow, old_name: str | None = Non
     return name
 
 
-def members(tx: Transaction, group: ResourceRow, change: int) -> list[tuple[int, str]]:
-    """The protected users whose membership a change is about to change: `(row, name)`."""
+def members(tx: Transaction, group: ResourceRow, opened: Iterable[int]) -> list[tuple[int, str]]:
+    """The protected users whose membership is about to change: `(row, name)`.
+
+    Args:
+        tx: a transaction.
+        group: the group.
+        opened: keys of its effects.
+    """
     if group.type is not Kind.GROUP:
         return []
-    return tx.all(
-        "SELECT p.resource, p.name FROM protected p JOIN effect e"
-        " ON e.resource = ? AND e.key = p.resource WHERE p.kind = 'User'"
-        " AND e.last >= ? AND e.state IN ('open', 'waiting')",
-        (group.id, change),
-    )
+    bound = tx.all("SELECT resource, name FROM protected WHERE kind = 'User' AND resource NOTNULL")
+    keys = set(opened) if bound else set()
+    return [(row, name) for row, name in bound if row in keys]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relay.errors import StoreRefused
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from relay.store.operate.releasing import Held, Selection
     from relay.store.operate.status import PartOf
 
-    Decide = Callable[[Transaction, Selection, str, str], list[Held]]
+    Decide = Callable[[Transaction, list[Held], str, str], list[Held]]
 
 
 class Desk:
@@ -82,12 +82,14 @@ class Desk:
     async def _decided(
         self, decide: Decide, selection: Selection, actor: str, reason: str
     ) -> Sequence[Held]:
-        """Decide batch by batch; after a crash what is left is still held, and is decided anew."""
-        until = await self._writer.submit(lambda tx: tx.value("SELECT max(id) FROM change"))
-        meant = replace(selection, until=until)
+        """Decide batch by batch on what is held now, and on nothing that comes to be held by it.
+
+        After a crash what is left is still held, and is decided anew.
+        """
+        seen = await self.held(selection)
         found: list[Held] = []
-        while batch := await self._writer.submit(lambda tx: decide(tx, meant, actor, reason)):
-            found += batch
+        for batch in releasing.batches(seen):
+            found += await self._writer.submit(partial(_decide, decide, batch, (actor, reason)))
         return found
 
     async def owned(self) -> dict[str, dict[str, int]]:
@@ -211,3 +213,7 @@ class Desk:
             Refused: it cannot be.
         """
         await self._writer.submit(lambda tx: dropping.drop(tx, change, actor, reason))
+
+
+def _decide(decide: Decide, seen: list[Held], who: tuple[str, str], tx: Transaction) -> list[Held]:
+    return decide(tx, seen, *who)

@@ -8,18 +8,19 @@ differ, and an operator can list where.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from relay.rules.effects import EffectState, Key
 from relay.store.deliver import dependents, merging, parking, returning
 from relay.store.deliver.parking import Refusal
-from relay.store.file.transaction import from_json
 from relay.store.guarding import guard, ledger
 from relay.store.state import effects, lanes, rows
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from relay.store.file.engine import Connection
     from relay.store.file.transaction import Transaction
@@ -34,14 +35,12 @@ class Selection:
         person: of the user that this id or `userName` names: suspension, deletion, memberships.
         group: of the group that this id or `displayName` names, and of its further parts.
         change: written last by this change.
-        until: written last by a change up to this one: what comes while it is decided is not meant.
     """
 
     connection: str | None = None
     person: str | None = None
     group: str | None = None
     change: int | None = None
-    until: int | None = None
 
 
 BATCH: Final = 500
@@ -92,9 +91,6 @@ def held(connection: Connection, selection: Selection) -> list[Held]:
     if selection.change is not None:
         conditions.append("e.last = ?")
         values.append(selection.change)
-    if selection.until is not None:
-        conditions.append("e.last <= ?")
-        values.append(selection.until)
     if selection.person is not None:
         person = (selection.person, "User", selection.person.casefold())
         conditions.append(f"(r.kind = 'User' AND r.id IN ({_NAMED}) OR e.key IN ({_NAMED}))")
@@ -113,18 +109,35 @@ def held(connection: Connection, selection: Selection) -> list[Held]:
     return [Held(*row) for row in found]
 
 
-def _batch(tx: Transaction, selection: Selection) -> list[Held]:
-    """The held effects of the next resources, about `BATCH` of them."""
-    found = sorted(held(tx.connection, selection), key=lambda one: (one.resource, one.key))
-    if len(found) <= BATCH:
-        return found
-    last = found[BATCH - 1].resource
-    return [one for one in found if one.resource <= last]
+def batches(seen: Iterable[Held]) -> list[list[Held]]:
+    """What was seen, in whole resources, about `BATCH` effects at a time."""
+    found: list[list[Held]] = [[]]
+    for _, one in groupby(sorted(seen, key=_place), key=lambda held: held.resource):
+        if len(found[-1]) >= BATCH:
+            found.append([])
+        found[-1] += one
+    return found
 
 
-def approve(tx: Transaction, selection: Selection, actor: str, reason: str) -> list[Held]:
-    """Let the next batch of held effects go; those of it, none when all are decided."""
-    found = _batch(tx, selection)
+def _place(one: Held) -> tuple[int, int]:
+    return one.resource, one.key
+
+
+def _still(tx: Transaction, seen: list[Held]) -> list[Held]:
+    """What is held as it was seen: who was written to since, or was decided on, is not meant."""
+    return [
+        one
+        for one in seen
+        if tx.one(
+            "SELECT 1 FROM effect WHERE resource = ? AND key = ? AND last = ? AND held_by NOTNULL",
+            (one.resource, one.key, one.change),
+        )
+    ]
+
+
+def approve(tx: Transaction, seen: list[Held], actor: str, reason: str) -> list[Held]:
+    """Let a batch of held effects go; those that were held still."""
+    found = _still(tx, seen)
     for one in found:
         tx.run(
             "UPDATE effect SET held_by = NULL, held_at = NULL, state = iif(key > 0 AND revokes = 0"
@@ -132,18 +145,20 @@ def approve(tx: Transaction, selection: Selection, actor: str, reason: str) -> l
             " WHERE resource = ? AND key = ?",
             (one.resource, one.key),
         )
-        ledger.approve(tx, one.resource, one.key)
+        if one.revokes:
+            ledger.approve(tx, one.resource, one.key, one.change, one.connection)
         _note(tx, "approved", one, actor, reason)
     _after(tx, {one.resource for one in found})
     return found
 
 
-def reject(tx: Transaction, selection: Selection, actor: str, reason: str) -> list[Held]:
-    """Undo the next batch of held effects: their keys are desired as they were; those of it.
+def reject(tx: Transaction, seen: list[Held], actor: str, reason: str) -> list[Held]:
+    """Undo a batch of held effects: their keys are desired as they were; those that were undone.
 
-    A deletion that cannot be undone yet stays held.
+    A deletion that cannot be undone yet stays held. What was beneath one that is undone is asked
+    about again: nobody has seen it.
     """
-    found = [one for one in _batch(tx, selection) if not _under_another_name(tx, one)]
+    found = [one for one in _still(tx, seen) if not _under_another_name(tx, one)]
     for one in found:
         _note(tx, "rejected", one, actor, reason)
         ledger.strike_out(tx, one.resource, [one.key])
@@ -197,17 +212,21 @@ def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
         _drop(tx, row, keys, refusal)
         merging.keep(tx, resource)
         return
+    kept: dict[int, int] = {}
     for key in keys:
         effect = effects.find(tx, row, key)
         if effect is None:
             continue  # what was rejected before it in a nested group has dissolved it
+        earlier = returning.held_over(tx, effect)
+        if earlier is not None:
+            kept[key] = earlier[0]
         tx.run(
             "UPDATE effect SET state = 'open', held_by = NULL, held_at = NULL, revokes = 0"
             " WHERE resource = ? AND key = ?",
             (row, key),
         )
-        returning.return_to(tx, rows.by_row(tx, row), effect, None)
-    _drop(tx, row, keys, refusal)
+        returning.return_to(tx, rows.by_row(tx, row), effect, earlier)
+    _drop(tx, row, keys, refusal, kept)
     effects.settle_changes(tx, row)
     dependents.park(tx, row)
 
@@ -217,20 +236,33 @@ def _is_held(tx: Transaction, row: int) -> bool:
     return existence is not None and existence.state == EffectState.HELD
 
 
-def _drop(tx: Transaction, row: int, keys: Iterable[int], refusal: Refusal) -> None:
-    """End the changes of which nothing else is left to send; the others end with the rest."""
+def _drop(
+    tx: Transaction,
+    row: int,
+    keys: Iterable[int],
+    refusal: Refusal,
+    kept: Mapping[int, int] = MappingProxyType({}),
+) -> None:
+    """End the changes of which nothing else is left to send; the others end with the rest.
+
+    Args:
+        tx: the transaction.
+        row: their resource.
+        keys: what was rejected.
+        refusal: what is said of them.
+        kept: by key, up to which change what was written stands: nobody held that.
+    """
     rejected = set(keys)
     still = {
         effect.key: effect.first
         for effect in effects.unsettled(tx, row)
         if effect.key not in rejected
     }
-    for change, writes in tx.all(
-        "SELECT id, writes FROM change WHERE resource = ? AND state = 'pending' ORDER BY id",
-        (row,),
-    ):
-        written = effects.keys_written(from_json(writes))
-        open_now = any(still.get(key, change + 1) <= change for key in written)
+    for change, writes in returning.pending(tx, row):
+        written = effects.keys_written(writes)
+        open_now = any(
+            still.get(key, change + 1) <= change or change <= kept.get(key, 0) for key in written
+        )
         if written & rejected and not open_now:
             parking.end_change(tx, change, ChangeState.DROPPED, refusal)
 
