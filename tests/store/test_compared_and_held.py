@@ -13,6 +13,7 @@ from test_guard import inactive, policy
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.simulator.records import UserFields
+from relay.store.operate.listing import ChangeFilter
 from relay.store.operate.releasing import Selection
 
 WHY = ("ann (uid 1000)", "a test")
@@ -269,3 +270,23 @@ async def test_a_removal_that_was_approved_is_sent_when_a_deletion_over_it_is_dr
         await deletion_dropped(lab, await lab.delete(Kind.GROUP, admins))
         assert lab.roster("Admins") == set()
         assert await held(lab) == set()
+
+
+async def test_who_is_wanted_again_after_a_drop_is_created_once_approved(tmp_path):
+    async with lab_in(tmp_path, guard=PERSON) as lab:
+        root = await lab.user(ROOT)
+        await approve(lab)
+        lab.tfe.directory.delete_user(await lab.target(root))
+        refusing = Fault(kind=FaultKind.STATUS, status=400)
+        lab.tfe.faults.add(refusing, Match(method="POST", count=None))
+        await lab.edit(root, externalId="another")
+        for _ in range(3):
+            await approve(lab)
+        lab.tfe.faults.clear()
+        for number in await lab.store.desk.numbers(ChangeFilter(state="parked")):
+            await lab.store.desk.drop(number, *WHY)
+        await lab.run()
+        assert lab.user_in_tfe(ROOT) is None
+        assert await held(lab) == {(ROOT, None)}
+        await approve(lab)
+        assert lab.user_in_tfe(ROOT) is not None

@@ -118,8 +118,11 @@ def create_anew(tx: Transaction, resource: ResourceRow) -> None:
     change = resource.last_change
     _revive(tx, resource.id)
     effects.write(tx, resource.id, Key.EXISTS, change, base=None, revokes=False)
-    _join_again(tx, resource, change, {"+": rosters.unsent(tx, resource.id)})
-    reseating.relieve(tx, resource, effects.connection_of(tx, change))
+    users = rosters.unsent(tx, resource.id)
+    _join_again(tx, resource, change, {"+": users})
+    connection = effects.connection_of(tx, change)
+    guard.review_opened(tx, rows.by_row(tx, resource.id), connection, [Key.EXISTS, *users])
+    reseating.relieve(tx, resource, connection)
 
 
 def _revive(tx: Transaction, resource: int) -> None:
