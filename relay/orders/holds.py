@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relay.rules.types import Json, JsonObject
     from relay.store import Store
     from relay.store.compare.drifting import Drift
-    from relay.store.operate.releasing import Held
+    from relay.store.operate.held import Held
     from relay.store.state.holds import Hold
 
 log = structlog.get_logger(__name__)

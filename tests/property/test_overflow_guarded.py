@@ -18,8 +18,8 @@ from relay.errors import ParkedBefore, Refused
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
+from relay.store.operate.held import Selection
 from relay.store.operate.listing import ChangeFilter
-from relay.store.operate.releasing import Selection
 
 MOST = 3
 PEOPLE = 9

@@ -13,8 +13,8 @@ from test_guard import inactive, policy
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.simulator.records import UserFields
+from relay.store.operate.held import Selection
 from relay.store.operate.listing import ChangeFilter
-from relay.store.operate.releasing import Selection
 
 WHY = ("ann (uid 1000)", "a test")
 ALL = Selection()

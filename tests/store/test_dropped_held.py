@@ -8,8 +8,8 @@ from test_refusals import refuse
 
 from relay.errors import Refused
 from relay.rules.types import Kind
+from relay.store.operate.held import Selection
 from relay.store.operate.listing import ChangeFilter
-from relay.store.operate.releasing import Selection
 
 WHY = ("ada (uid 1000)", "a test")
 

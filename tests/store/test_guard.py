@@ -10,7 +10,7 @@ from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.compare.adopting import absent
-from relay.store.operate.releasing import Selection
+from relay.store.operate.held import Selection
 
 ALL = Selection()
 

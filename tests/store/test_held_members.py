@@ -7,8 +7,8 @@ from test_refusals import refuse
 from test_retry_and_drop import parked_change, parked_user
 
 from relay.rules.types import Kind
+from relay.store.operate.held import Selection
 from relay.store.operate.listing import ChangeFilter
-from relay.store.operate.releasing import Selection
 
 WHY = ("ann (uid 1000)", "a test")
 ALL = Selection()

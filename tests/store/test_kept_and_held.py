@@ -5,7 +5,7 @@ from support.lab import lab_in
 from test_guard import inactive, off, policy
 
 from relay.rules.types import Kind
-from relay.store.operate.releasing import Selection
+from relay.store.operate.held import Selection
 
 WHY = ("ann (uid 1000)", "a test")
 ALL = Selection()

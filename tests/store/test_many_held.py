@@ -9,8 +9,8 @@ from support.lab import lab_in
 from relay.rules import dialect
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
-from relay.store.operate import releasing
-from relay.store.operate.releasing import Selection
+from relay.store.operate import held, releasing
+from relay.store.operate.held import Selection
 
 NARROW = GuardPolicy(3600.0, {loss: Budget(count=5) for loss in Loss}, max_emptied=0)
 WHY = ("ada (uid 1000)", "a test")
@@ -21,7 +21,7 @@ USERS = 60
 @pytest.fixture
 async def lab(tmp_path, monkeypatch):
     """A lab in which sixty deactivations are held, and a batch is ten."""
-    monkeypatch.setattr(releasing, "BATCH", 10)
+    monkeypatch.setattr(held, "BATCH", 10)
     async with lab_in(tmp_path, guard=NARROW) as lab:
         people = await lab.users(USERS)
         await lab.run()
@@ -76,7 +76,7 @@ async def test_what_comes_to_be_held_while_it_is_decided_is_not_meant(lab):
 async def test_a_decision_that_a_crash_cut_short_leaves_the_rest_held_and_is_taken_again(
     lab, tmp_path
 ):
-    first = releasing.batches(await lab.store.desk.held(EVERYTHING))[0]
+    first = held.batches(await lab.store.desk.held(EVERYTHING))[0]
     await lab.store.run(lambda tx: releasing.approve(tx, first, *WHY))
     left = await lab.store.desk.held(EVERYTHING)
     assert len(left) == USERS - 10

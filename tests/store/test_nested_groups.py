@@ -9,7 +9,7 @@ from relay.rules import dialect
 from relay.rules.guard import GuardPolicy
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.operate.releasing import Selection
+from relay.store.operate.held import Selection
 from relay.store.state.records import ListQuery
 
 EVERYTHING = Selection()

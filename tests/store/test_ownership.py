@@ -17,8 +17,8 @@ from relay.store.file.migrations import migrations
 from relay.store.guarding import guard, owning
 from relay.store.operate import giving
 from relay.store.operate.giving import Estate
+from relay.store.operate.held import Selection
 from relay.store.operate.listing import ChangeFilter
-from relay.store.operate.releasing import Selection
 from relay.store.state.rows import by_id
 
 TITLE = {"op": "replace", "value": {"title": "Boss"}}

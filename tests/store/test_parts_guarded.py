@@ -9,8 +9,8 @@ from test_large_groups import sizes
 
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
+from relay.store.operate.held import Selection
 from relay.store.operate.listing import ChangeFilter
-from relay.store.operate.releasing import Selection
 
 WHY = ("ada (uid 1000)", "a test")
 EMPTYING = GuardPolicy(3600.0, {}, 4)

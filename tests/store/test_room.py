@@ -10,7 +10,7 @@ from relay.rules.contract import TFE
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
-from relay.store.operate.releasing import Selection
+from relay.store.operate.held import Selection
 
 THREE = replace(TFE, max_members=3)
 ONE_REMOVAL = GuardPolicy(3600.0, {Loss.REMOVALS: Budget(count=1)})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from relay.errors import ParkedBefore
 from relay.rules.guard import Budget, GuardPolicy, Loss
 from relay.rules.types import Kind, Verb, Write
-from relay.store.operate.releasing import Selection
+from relay.store.operate.held import Selection
 from relay.store.state.records import ListQuery
 from support.history import Entry, Player, Step, time, upsets, writes
 

@@ -61,14 +61,27 @@ def survivor(
     return earlier[-1] if earlier else None
 
 
-def held_over(tx: Transaction, effect: Effect) -> tuple[int, dict[str, object]] | None:
-    """The pending change beneath one that the guard holds: what a rejection returns the key to."""
+def beneath_held(
+    tx: Transaction, resource: int, effect: Effect
+) -> tuple[int, dict[str, object]] | None:
+    """The pending change to which the rejection of a held effect returns its key; None: its base.
+
+    Of a field it is the last that was not held itself. What took access away beneath a rejected
+    loss is not it: of a membership only an addition is.
+    """
+    wrote = writers(tx, resource, effect)
+    if effect.key > 0:
+        wrote = [one for one in wrote if effect.key in from_json(to_json(one[1].get("+", [])))]
+        return wrote[-1] if effect.revokes and wrote else None
+    since = held_since(effect)
+    wrote = [one for one in wrote if since is not None and one[0] < since]
+    return None if effect.revokes or not wrote else wrote[-1]
+
+
+def held_since(effect: Effect) -> int | None:
+    """From which change on a field is held, or None: it is not, or all of it is."""
     base = from_json(effect.base)
-    change = base.get("by") if isinstance(base, dict) else None
-    if change is None:
-        return None
-    found = tx.value("SELECT writes FROM change WHERE id = ? AND state = 'pending'", (change,))
-    return None if found is None else (change, from_json(found))
+    return base.get("held") if isinstance(base, dict) and effect.state == "held" else None
 
 
 def believe_target(tx: Transaction, resource: ResourceRow, effect: Effect) -> None:
@@ -108,12 +121,22 @@ def return_to(
         )
         if taking != bool(effect.revokes):
             _turn(tx, resource, effect, taking=taking)
+        elif (earlier[0] if earlier else effect.first) < (held_since(effect) or 0):
+            _let_go(tx, resource.id, effect.key)  # nobody held what stood beneath
     if effect.key > 0:
         connection = effects.connection_of(tx, effect.last)
         reseating.relieve(tx, resource, connection)
         reach = nesting.reach(tx, resource.part_of or resource.id, [effect.key])
         nesting.follow(tx, reach, connection)
     return there
+
+
+def _let_go(tx: Transaction, resource: int, key: int) -> None:
+    tx.run(
+        "UPDATE effect SET state = 'open', held_by = NULL, held_at = NULL"
+        " WHERE resource = ? AND key = ?",
+        (resource, key),
+    )
 
 
 def _turn(tx: Transaction, resource: ResourceRow, effect: Effect, *, taking: bool) -> None:

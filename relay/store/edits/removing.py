@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from relay.rules.effects import Key
 from relay.rules.types import Kind
+from relay.store.guarding import ledger
 from relay.store.state import checking, effects, lanes, rosters, rows
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def remove(tx: Transaction, resource: ResourceRow, change: int) -> None:
     )
     existence = effects.find(tx, resource.id, Key.EXISTS)
     in_doubt = existence is not None and bool(existence.unknown)
+    ledger.forget_done(tx, resource.id)
     doubts = "DELETE FROM effect WHERE resource = ? AND key <> 0 RETURNING unknown"
     if any(unknown for (unknown,) in tx.all(doubts, (resource.id,))) and resource.c_exists:
         checking.mark_late(tx, resource.id)  # known again should the deletion be undone (K1)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from relay.rules.effects import FIELD_OF, KEY_OF, Key, shadow_attribute
-from relay.store.file.transaction import Transaction, from_json, to_json
+from relay.rules.effects import KEY_OF, Key
+from relay.store.file.transaction import Transaction, from_json
 from relay.store.guarding import ledger, protecting
 from relay.store.state import effects, lanes, names, rows
 
@@ -34,7 +34,7 @@ def configure(tx: Transaction, policy: GuardPolicy) -> None:
 
 def review_creation(tx: Transaction, resource: ResourceRow, change: int) -> bool:
     """Hold the creation of a protected user or group; True if it is held."""
-    return _guard_protected(tx, resource, effects.written_since(tx, resource.id, change))
+    return _guard_protected(tx, resource, change)
 
 
 def review(
@@ -60,13 +60,13 @@ def review(
     """
     _forget_rejected(tx, resource.id, change, request.write.written)
     were_held = set(_held_fields(tx, resource.id))
-    _guard_protected(tx, resource, effects.written_since(tx, resource.id, change), before.name)
+    _guard_protected(tx, resource, change, before.name)
     ledger.give_back(tx, resource)
     if emptied is None:
         emptied = before.size if resource.wanted and not resource.size else 0
     review_losses(tx, resource, request.connection, emptied=emptied)
     end_trips(tx)
-    _stand_on(tx, before, change, set(_held_fields(tx, resource.id)) - were_held)
+    _note_since(tx, resource.id, change, set(_held_fields(tx, resource.id)) - were_held)
     held = tx.one(
         "SELECT 1 FROM effect INDEXED BY effect_state"
         " WHERE resource = ? AND state = 'held' AND last >= ? LIMIT 1",
@@ -113,7 +113,10 @@ def review_opened(
         connection: who is charged.
         opened: the keys that were opened.
     """
-    _guard_protected(tx, resource, opened)
+    opened = set(opened)
+    # What was counted or approved of these keys was another loss: it is over.
+    ledger.strike_out(tx, resource.id, opened)
+    _guard_opened(tx, resource, opened)
     review_losses(tx, resource, connection, emptied=_emptied(resource))
     end_trips(tx)
 
@@ -126,11 +129,13 @@ def review_kept(
     What the guard held then is sent no more unasked than before. A loss that was counted is not
     counted anew, nor is one asked about again that was let go.
     """
-    ledger.carry_over(tx, resource.id)
+    opened = set(opened)
+    ledger.carry_over(tx, resource.id, opened)
     ledger.give_back(tx, resource)
-    _guard_protected(tx, resource, set(opened) - ledger.approved(tx, resource.id))
+    _guard_opened(tx, resource, opened - ledger.approved(tx, resource.id))
     for key, charged in ledger.undecided(tx, resource.id):
-        hold(tx, resource.id, [key], f"{BUDGET} of {charged}")
+        if key in opened:
+            hold(tx, resource.id, [key], f"{BUDGET} of {charged}")
     review_losses(tx, resource, connection, emptied=_emptied(resource))
 
 
@@ -140,16 +145,32 @@ def _emptied(resource: ResourceRow) -> int:
 
 
 def _guard_protected(
-    tx: Transaction, resource: ResourceRow, opened: Iterable[int], old_name: str | None = None
+    tx: Transaction, resource: ResourceRow, change: int, old_name: str | None = None
 ) -> bool:
+    """Hold what a change wrote of the protected; True if it wrote any."""
     name = protecting.protector(tx, resource, old_name)
     if name is not None:
-        hold(tx, resource.id, opened, f"{PROTECTED} {name}")
+        hold(tx, resource.id, effects.written_since(tx, resource.id, change), _by(name))
         return True
-    found = protecting.members(tx, resource, opened)
-    for user, protected in found:
-        hold(tx, resource.id, [user], f"{PROTECTED} {protected}")
+    found = [one for one in protecting.members(tx, resource) if one.last >= change]
+    for one in found:
+        hold(tx, resource.id, [one.user], _by(one.name))
     return bool(found)
+
+
+def _guard_opened(tx: Transaction, resource: ResourceRow, opened: set[int]) -> None:
+    """Hold what was opened of the protected."""
+    name = protecting.protector(tx, resource)
+    if name is not None:
+        hold(tx, resource.id, opened, _by(name))
+        return
+    for one in protecting.members(tx, resource):
+        if one.user in opened:
+            hold(tx, resource.id, [one.user], _by(one.name))
+
+
+def _by(name: str) -> str:
+    return f"{PROTECTED} {name}"
 
 
 def _forget_rejected(tx: Transaction, resource: int, change: int, named: frozenset[Field]) -> None:
@@ -183,41 +204,21 @@ def _held_fields(tx: Transaction, resource: int) -> list[int]:
     return [key for (key,) in found]
 
 
-def _stand_on(tx: Transaction, before: ResourceRow, change: int, fresh: set[int]) -> None:
-    """What has just come to be held stands on what was desired before it, not on what TFE has.
+def _note_since(tx: Transaction, resource: int, change: int, fresh: set[int]) -> None:
+    """Note from which change on a field is held: what was written before it stands.
 
-    So a rejection leaves what was accepted before, and a creation whose rename is held brings the
-    name that this rename leaves: nobody can have taken it yet, and whoever does waits for it (S3).
+    So a rejection leaves that, and a creation whose rename is held brings the name that this rename
+    leaves: nobody can have taken it yet, and whoever does waits for it (S3).
     """
-    if not fresh:
-        return
-    shadow = from_json(before.shadow)
     for key in fresh:
-        field = FIELD_OF[Key(key)]
-        base = {
-            "v": getattr(before.desired, field),
-            "s": shadow.get(shadow_attribute(before.type, field)),
-            "by": _writer(tx, before.id, field, change),
-        }
-        tx.run(
-            "UPDATE effect SET base = ? WHERE resource = ? AND key = ?",
-            (to_json(base), before.id, key),
+        noted = (
+            "UPDATE effect SET base = json_set(base, '$.held', ?) WHERE resource = ? AND key = ?"
         )
-    name = names.before_held(tx, before.id) if Key.NAME in fresh else None
+        tx.run(noted, (change, resource, key))
+    name = names.before_held(tx, resource) if Key.NAME in fresh else None
     if name is not None:
-        tx.run(
-            "UPDATE resource SET reserved_name_key = ? WHERE id = ?", (name.casefold(), before.id)
-        )
-
-
-def _writer(tx: Transaction, resource: int, field: Field, before: int) -> int | None:
-    """The last pending change before another that wrote a field, or None."""
-    found: int | None = tx.value(
-        "SELECT max(id) FROM change WHERE resource = ? AND state = 'pending' AND id < ?"
-        " AND json_type(writes, ?) IS NOT NULL AND json_extract(writes, '$.exists') IS NULL",
-        (resource, before, f"$.f.{field.value}"),
-    )
-    return found
+        reserved = "UPDATE resource SET reserved_name_key = ? WHERE id = ?"
+        tx.run(reserved, (name.casefold(), resource))
 
 
 def _tripped(tx: Transaction, connection: str) -> bool:

@@ -79,11 +79,21 @@ def unreviewed(tx: Transaction, resource: ResourceRow) -> list[tuple[int, int]]:
     ]
 
 
-def carry_over(tx: Transaction, resource: int) -> None:
+def carry_over(tx: Transaction, resource: int, opened: Iterable[int]) -> None:
     """What was written down of losses that opened again stands for them as they are now."""
-    tx.run(
+    tx.each(
         "UPDATE revocation SET change = e.last FROM effect e WHERE revocation.resource = ?"
-        " AND e.resource = revocation.resource AND e.key = revocation.key AND e.revokes = 1",
+        " AND revocation.key = ? AND e.resource = revocation.resource AND e.key = revocation.key"
+        " AND e.revokes = 1",
+        [(resource, key) for key in opened],
+    )
+
+
+def forget_done(tx: Transaction, resource: int) -> None:
+    """What was approved and is done is no approval of anything later."""
+    tx.run(
+        "DELETE FROM revocation WHERE resource = ? AND approved = 1 AND NOT EXISTS (SELECT 1"
+        " FROM effect e WHERE e.resource = revocation.resource AND e.key = revocation.key)",
         (resource,),
     )
 

@@ -6,13 +6,12 @@ A name of the configuration is bound to whom it first means, so that a rename do
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relay.rules.types import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from relay.rules.guard import GuardPolicy
     from relay.store.file.transaction import Transaction
     from relay.store.state.rows import ResourceRow
@@ -62,16 +61,29 @@ def protector(tx: Transaction, resource: ResourceRow, old_name: str | None = Non
     return name
 
 
-def members(tx: Transaction, group: ResourceRow, opened: Iterable[int]) -> list[tuple[int, str]]:
-    """The protected users whose membership is about to change: `(row, name)`.
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A protected user whose membership is about to change.
 
-    Args:
-        tx: a transaction.
-        group: the group.
-        opened: keys of its effects.
+    Attributes:
+        user: the store's key of the user.
+        name: the configured name.
+        last: the change that wrote the membership last.
     """
+
+    user: int
+    name: str
+    last: int
+
+
+def members(tx: Transaction, group: ResourceRow) -> list[Touched]:
+    """The protected users whose membership of a group is about to change, and is not held yet."""
     if group.type is not Kind.GROUP:
         return []
-    bound = tx.all("SELECT resource, name FROM protected WHERE kind = 'User' AND resource NOTNULL")
-    keys = set(opened) if bound else set()
-    return [(row, name) for row, name in bound if row in keys]
+    found = tx.all(
+        "SELECT p.resource, p.name, e.last FROM protected p JOIN effect e"
+        " ON e.resource = ? AND e.key = p.resource WHERE p.kind = 'User'"
+        " AND e.state IN ('open', 'waiting')",
+        (group.id,),
+    )
+    return [Touched(*row) for row in found]

@@ -16,6 +16,7 @@ from relay.store.operate import (
     dropping,
     explaining,
     giving,
+    held,
     listing,
     releasing,
     retrying,
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
     from relay.store.opening import StoreSettings
     from relay.store.operate.giving import Estate, Given
+    from relay.store.operate.held import Held, Selection
     from relay.store.operate.listing import ChangeFilter
-    from relay.store.operate.releasing import Held, Selection
     from relay.store.operate.status import PartOf
 
     Decide = Callable[[Transaction, list[Held], str, str], list[Held]]
@@ -65,11 +66,11 @@ class Desk:
 
     async def held(self, selection: Selection) -> Sequence[Held]:
         """What the guard holds."""
-        return await self._reader.submit(lambda connection: releasing.held(connection, selection))
+        return await self._reader.submit(lambda connection: held.held(connection, selection))
 
     async def rejected(self) -> Sequence[JsonObject]:
         """Where TFE and an IdP differ because an operator rejected a change."""
-        return await self._reader.submit(releasing.rejected)
+        return await self._reader.submit(held.rejected)
 
     async def approve(self, selection: Selection, actor: str, reason: str) -> Sequence[Held]:
         """Let held effects go; those that were meant."""
@@ -88,7 +89,7 @@ class Desk:
         """
         seen = await self.held(selection)
         found: list[Held] = []
-        for batch in releasing.batches(seen):
+        for batch in held.batches(seen):
             found += await self._writer.submit(partial(_decide, decide, batch, (actor, reason)))
         return found
 

@@ -1,4 +1,4 @@
-"""What the guard holds, and an operator's decision on it: approve or reject, whole or in part.
+"""An operator's decision on what the guard holds: approve or reject, whole or in part.
 
 Approving lets the very effects go that were seen. Rejecting returns exactly their keys to what they
 were (semantics H3), and keeps a row for each until the IdP writes the key again: until then the two
@@ -7,120 +7,21 @@ differ, and an operator can list where.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from relay.rules.effects import EffectState, Key
 from relay.store.deliver import dependents, merging, parking, returning
 from relay.store.deliver.parking import Refusal
 from relay.store.guarding import guard, ledger
-from relay.store.state import effects, lanes, rows
+from relay.store.state import checking, effects, lanes, rows
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from relay.store.file.engine import Connection
     from relay.store.file.transaction import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which held effects are meant; conditions are joined by *and*, none means all.
-
-    Attributes:
-        connection: of this IdP connection.
-        person: of the user that this id or `userName` names: suspension, deletion, memberships.
-        group: of the group that this id or `displayName` names, and of its further parts.
-        change: written last by this change.
-    """
-
-    connection: str | None = None
-    person: str | None = None
-    group: str | None = None
-    change: int | None = None
-
-
-BATCH: Final = 500
-"""Effects decided on in one transaction, whole resources: accepting goes on between them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One effect that waits for an operator.
-
-    Attributes:
-        resource: the store's key of its resource.
-        key: which of its keys (`relay.rules.effects`).
-        why: the guard's rule.
-        at: since when, seconds since the epoch.
-        change: the change that wrote it last.
-        connection: whose change that is.
-        kind: of the resource.
-        name: of the resource.
-        member: the `userName` of the member that a roster's key means, or None.
-        revokes: 1 if it takes access away.
-    """
-
-    resource: int
-    key: int
-    why: str
-    at: float
-    change: int
-    connection: str
-    kind: str
-    name: str
-    member: str | None
-    revokes: int
-
-
-_NAMED: Final = (
-    "SELECT a.resource FROM alias a WHERE a.id = ? UNION SELECT n.id FROM resource n"
-    " WHERE n.kind = ? AND n.name_key = ?"
-)
-
-
-def held(connection: Connection, selection: Selection) -> list[Held]:
-    """The held effects that a selection means, oldest first."""
-    conditions, values = ["e.held_by IS NOT NULL"], list[Any]()
-    if selection.connection is not None:
-        conditions.append("c.connection = ?")
-        values.append(selection.connection)
-    if selection.change is not None:
-        conditions.append("e.last = ?")
-        values.append(selection.change)
-    if selection.person is not None:
-        person = (selection.person, "User", selection.person.casefold())
-        conditions.append(f"(r.kind = 'User' AND r.id IN ({_NAMED}) OR e.key IN ({_NAMED}))")
-        values += [*person, *person]
-    if selection.group is not None:
-        group = (selection.group, "Group", selection.group.casefold())
-        conditions.append(f"r.kind = 'Group' AND (r.id IN ({_NAMED}) OR r.part_of IN ({_NAMED}))")
-        values += [*group, *group]
-    found = connection.execute(
-        "SELECT e.resource, e.key, e.held_by, e.held_at, e.last, ifnull(c.connection, 'relay'),"
-        " r.kind, r.name, m.name, e.revokes FROM effect e JOIN resource r ON r.id = e.resource"
-        " LEFT JOIN change c ON c.id = e.last LEFT JOIN resource m ON m.id = e.key AND e.key > 0"
-        f" WHERE {' AND '.join(conditions)} ORDER BY e.held_at, e.last, e.resource, e.key",
-        values,
-    )
-    return [Held(*row) for row in found]
-
-
-def batches(seen: Iterable[Held]) -> list[list[Held]]:
-    """What was seen, in whole resources, about `BATCH` effects at a time."""
-    found: list[list[Held]] = [[]]
-    for _, one in groupby(sorted(seen, key=_place), key=lambda held: held.resource):
-        if len(found[-1]) >= BATCH:
-            found.append([])
-        found[-1] += one
-    return found
-
-
-def _place(one: Held) -> tuple[int, int]:
-    return one.resource, one.key
+    from relay.store.operate.held import Held
 
 
 def _still(tx: Transaction, seen: list[Held]) -> list[Held]:
@@ -217,7 +118,7 @@ def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
         effect = effects.find(tx, row, key)
         if effect is None:
             continue  # what was rejected before it in a nested group has dissolved it
-        earlier = returning.held_over(tx, effect)
+        earlier = returning.beneath_held(tx, row, effect)
         if earlier is not None:
             kept[key] = earlier[0]
         tx.run(
@@ -226,9 +127,21 @@ def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
             (row, key),
         )
         returning.return_to(tx, rows.by_row(tx, row), effect, earlier)
+        _take_nothing(tx, row, key)
     _drop(tx, row, keys, refusal, kept)
     effects.settle_changes(tx, row)
     dependents.park(tx, row)
+
+
+def _take_nothing(tx: Transaction, row: int, key: int) -> None:
+    """A loss that was repeated (K3) and rejected is not sent to make sure of it.
+
+    TFE is read, and what differs then is asked about.
+    """
+    effect = effects.find(tx, row, key)
+    if effect is not None and effect.revokes:
+        effects.close(tx, row, key)
+        checking.mark_late(tx, row)
 
 
 def _is_held(tx: Transaction, row: int) -> bool:
@@ -273,18 +186,6 @@ def _after(tx: Transaction, resources: Iterable[int]) -> None:
         lanes.wake_behind(tx, resource)
     guard.end_trips(tx)
     tx.outbox.work = True
-
-
-def rejected(connection: Connection, limit: int = 1000) -> list[dict[str, Any]]:
-    """Where TFE and the IdP differ because an operator said no: newest first."""
-    cursor = connection.execute(
-        "SELECT r.kind, r.name, j.key, m.name AS member, j.connection, j.change, j.at, j.actor,"
-        " j.reason FROM rejected j JOIN resource r ON r.id = j.resource"
-        " LEFT JOIN resource m ON m.id = j.key AND j.key > 0 ORDER BY j.at DESC LIMIT ?",
-        (limit,),
-    )
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def _note(tx: Transaction, decision: str, one: Held, actor: str, reason: str) -> None:

@@ -102,9 +102,13 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
         before = before | writes.get("f", {})
         _join_again(tx, resource, change, writes)
     # Who came through nested groups meanwhile, or by a change that has ended since.
-    _join_again(tx, resource, first, {"+": rosters.unsent(tx, resource.id)})
+    asked = {user for _, text in again for user in from_json(text).get("+", ())}
+    others = [user for user in rosters.unsent(tx, resource.id) if user not in asked]
+    _join_again(tx, resource, first, {"+": others})
+    connection = effects.connection_of(tx, first)
+    guard.review_opened(tx, rows.by_row(tx, resource.id), connection, others)
     lanes.touch(tx, rows.by_row(tx, resource.id), first)
-    reseating.relieve(tx, resource, effects.connection_of(tx, first))
+    reseating.relieve(tx, resource, connection)
     return [change for change, _ in again]
 
 

@@ -58,13 +58,25 @@ def given_to(tx: Transaction, resource: ResourceRow, name: str) -> ResourceRow |
 
 
 def before_held(tx: Transaction, resource: int) -> str | None:
-    """The name that a creation brings to TFE while the guard holds its rename; None without one."""
+    """The name that a creation brings to TFE while the guard holds its rename; None without one.
+
+    It is what the last pending rename before the one that is held wrote, or what stood before all.
+    """
     base = tx.value(
         "SELECT e.base FROM effect e JOIN resource r ON r.id = e.resource AND r.c_exists = 0"
         " WHERE e.resource = ? AND e.key = -1 AND e.state = 'held'",
         (resource,),
     )
-    return None if base is None else from_json(base)["v"]
+    if base is None:
+        return None
+    noted = from_json(base)
+    written: str | None = tx.value(
+        "SELECT json_extract(writes, '$.f.name') FROM change WHERE resource = ? AND id < ?"
+        " AND state = 'pending' AND json_extract(writes, '$.f.name') NOTNULL"
+        " ORDER BY id DESC LIMIT 1",
+        (resource, noted.get("held", 0)),
+    )
+    return noted["v"] if written is None else written
 
 
 def cycle(tx: Transaction, resource: int) -> list[int]:
