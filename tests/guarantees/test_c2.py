@@ -152,6 +152,11 @@ ONCE_WRONG_BY_ORDER = {
         ("create_group", "cy", (1, 2)), ("create_user", "Ann", False, None),
         ("recreate_group", 0, (0,)), ("set_roster", 1, (5, 5)),
     ]),
+    "an edit that was held above a creation that TFE refused": (NARROW, [
+        ("had", ("cy", "bob", "ann"), ()), ("recreate_user", 2), ("recreate_user", 5),
+        ("activate", 0), ("move_address", 2, "bob"), ("poison", "ann@x.org", 400, "POST"),
+        ("pause", 0.5),
+    ]),
     "a trip of which TFE lost all that was held": (NARROW, [
         ("had", ("ann", "cy", "bob"), ()), ("move_address", 2, "ann"), ("lose", "users", 2),
         ("delete_user", 0), ("crash",), ("recreate_user", 0),

@@ -230,7 +230,23 @@ async def test_who_came_into_a_protected_group_while_its_creation_was_parked_is_
         await lab.patch(Kind.GROUP, child, add(eve))
         await lab.store.desk.retry(made.change, *WHY)
         await lab.run()
-        assert lab.roster("Admins") == {BOB}
-        assert await held(lab) == {("Admins", EVE)}
+        assert "Admins" not in lab.names().values()
+        assert await held(lab) == {("Admins", None), ("Admins", BOB), ("Admins", EVE)}
         await approve(lab)
         assert lab.roster("Admins") == {BOB, EVE}
+
+
+async def test_an_edit_that_was_held_when_its_creation_was_refused_is_held_again(tmp_path):
+    async with lab_in(tmp_path, guard=PERSON) as lab:
+        refusing = Fault(kind=FaultKind.STATUS, status=400)
+        lab.tfe.faults.add(refusing, Match(method="POST", count=None))
+        eve = await lab.user(EVE)
+        made = (await lab.store.changes())[0]["id"]
+        await lab.edit(eve, emails=[{"value": ROOT, "primary": True}])
+        await lab.run()
+        lab.tfe.faults.clear()
+        await lab.store.desk.retry(made, *WHY)
+        await lab.run()
+        assert lab.user_in_tfe(EVE) is None
+        await approve(lab)
+        assert lab.user_in_tfe(EVE).email == ROOT

@@ -102,11 +102,10 @@ def _create_again(tx: Transaction, resource: ResourceRow, profile: TargetProfile
         before = before | writes.get("f", {})
         _join_again(tx, resource, change, writes)
     # Who came through nested groups meanwhile, or by a change that has ended since.
-    asked = {user for _, text in again for user in from_json(text).get("+", ())}
-    others = [user for user in rosters.unsent(tx, resource.id) if user not in asked]
-    _join_again(tx, resource, first, {"+": others})
+    _join_again(tx, resource, first, {"+": rosters.unsent(tx, resource.id)})
     connection = effects.connection_of(tx, first)
-    guard.review_opened(tx, rows.by_row(tx, resource.id), connection, others)
+    opened = [effect.key for effect in effects.unsettled(tx, resource.id)]
+    guard.review_opened(tx, rows.by_row(tx, resource.id), connection, opened)
     lanes.touch(tx, rows.by_row(tx, resource.id), first)
     reseating.relieve(tx, resource, connection)
     return [change for change, _ in again]
@@ -195,7 +194,7 @@ def _write_again(
     if wanted:
         _members_again(tx, resource, wanted, change, (connection, profile))
     nesting.follow(tx, nesting.reach(tx, resource.part_of or resource.id, wanted), connection)
-    guard.review_losses(tx, rows.by_row(tx, resource.id), connection)
+    guard.review_opened(tx, rows.by_row(tx, resource.id), connection, mine)
     lanes.touch(tx, rows.by_row(tx, resource.id), change)
     effects.settle_changes(tx, resource.id)
     lanes.renew(tx, rows.by_row(tx, resource.id))
