@@ -76,6 +76,11 @@ ONCE_WRONG = {
         ("create_group", "bob", ()), ("create_group", "cy", ()), ("swap_groups", 0, 1),
         ("rename_group", 1, "ann"),
     ],
+    "a rename repeated, and held, when the user had become protected": [
+        ("create_user", "bob", False, None), ("activate", 0), ("rename_user", 0, "ann"),
+        ("move_address", 0, "bob"), ("rename_user", 0, "ann"),
+        ("create_user", "ann", False, None), ("reject",),
+    ],
     "a deletion rejected while the creation is under way": [
         CY, ("approve",), ("delete_user", 0), ("reject",)
     ],

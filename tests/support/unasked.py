@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from relay.rules.effects import Key
+from relay.rules.effects import FIELD_OF, Key
 from relay.store.deliver import claiming, returning
 from relay.store.state import effects, rows
 from relay.store.state.claims import Claim, Purpose
@@ -56,7 +56,8 @@ class Unasked:
         if since is None:
             since = tx.value("SELECT ifnull(max(id), 0) FROM audit")
         for place in places:
-            self._held.setdefault(place, Seen(_wanted(tx, place), since))
+            if not _stands_beneath(tx, place):
+                self._held.setdefault(place, Seen(_wanted(tx, place), since))
 
     def claimed(self, tx: Transaction, claim: Claim) -> None:
         """A request is about to be sent."""
@@ -89,6 +90,16 @@ def _wanted(tx: Transaction, place: Place) -> Any:
     if place[1] == Key.EXISTS:
         return (resource.wanted, resource.state)
     return returning.desired_value(tx, resource, place[1])
+
+
+def _stands_beneath(tx: Transaction, place: Place) -> bool:
+    """Whether a change that nobody held wants the same value: a later one only repeats it."""
+    effect = effects.find(tx, *place)
+    if effect is None or place[1] >= Key.EXISTS:
+        return False
+    beneath = returning.beneath_held(tx, place[0], effect)
+    field = FIELD_OF[Key(place[1])]
+    return beneath is not None and beneath[1]["f"][field.value] == _wanted(tx, place)
 
 
 def _approved(tx: Transaction, place: Place, since: int) -> bool:
