@@ -73,8 +73,8 @@ ONCE_WRONG = {
         ("create_group", "cy", ()), ("swap_groups", 0, 1), ("crash",), ("rename_group", 0, "ann"),
     ],
     "a creation whose second rename is held when another takes the name that the first one left": [
-        ("create_group", "bob", ()), ("create_group", "cy", ()), ("swap_groups", 0, 1),
-        ("rename_group", 1, "ann"),
+        ("activate", 0), ("create_group", "bob", ()), ("create_group", "cy", ()),
+        ("swap_groups", 0, 1), ("crash",), ("rename_group", 1, "ann"),
     ],
     "a rename repeated, and held, when the user had become protected": [
         ("create_user", "bob", False, None), ("activate", 0), ("rename_user", 0, "ann"),

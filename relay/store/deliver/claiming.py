@@ -204,7 +204,7 @@ def _ask(tx: Transaction, resource: ResourceRow, ask: str) -> Claim:
     if ask == "id":
         return _read_back(tx, resource, Purpose.READ)
     attribute = resource.type.name_attribute if ask == "name" else "externalId"
-    sent = resource.sent_name or names.before_held(tx, resource.id) or resource.name
+    sent = resource.sent_name or names.before_held(tx, resource) or resource.name
     value = sent if ask == "name" else resource.external_id
     request = reads.find(resource.type, attribute, value or "")
     attempt = attempting.begin(tx, resource.id, resource.last_change, Purpose.LOOKUP, request)

@@ -9,7 +9,7 @@ from relay.rules.effects import FIELD_OF, Key, shadow_attribute
 from relay.rules.planner_types import Snapshot
 from relay.rules.types import Field, Fields, JsonObject, Kind
 from relay.store.file.transaction import Transaction, from_json
-from relay.store.state import names, rosters
+from relay.store.state import beneath, names, rosters
 
 if TYPE_CHECKING:
     from relay.rules.contract import TargetProfile
@@ -131,7 +131,8 @@ def _sent(
     """The fields this plan brings TFE to, and the shadow's attributes behind them.
 
     An effect that is not taken up keeps its base. That is how a refused creation is unfolded:
-    first the POST as it was accepted, then the edits that came on top of it.
+    first the POST as it was accepted, then the edits that came on top of it. One that the guard
+    holds leaves what was accepted before it.
     """
     sent, shadow = resource.desired, from_json(resource.shadow)
     written: JsonObject = {
@@ -142,7 +143,8 @@ def _sent(
         (resource.id,),
     ):
         if key not in own and base is not None:
-            found, before = FIELD_OF[Key(key)], from_json(base)
+            found = FIELD_OF[Key(key)]
+            before = beneath.held(tx, resource.type, resource.id, key) or from_json(base)
             sent = replace(sent, **{found.value: before["v"]})
             written[found] = before["s"]
     return sent, written

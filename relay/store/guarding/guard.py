@@ -215,7 +215,7 @@ def _note_since(tx: Transaction, resource: int, change: int, fresh: set[int]) ->
             "UPDATE effect SET base = json_set(base, '$.held', ?) WHERE resource = ? AND key = ?"
         )
         tx.run(noted, (change, resource, key))
-    name = names.before_held(tx, resource) if Key.NAME in fresh else None
+    name = names.before_held(tx, rows.by_row(tx, resource)) if Key.NAME in fresh else None
     if name is not None:
         reserved = "UPDATE resource SET reserved_name_key = ? WHERE id = ?"
         tx.run(reserved, (name.casefold(), resource))

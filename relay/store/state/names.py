@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.rules.effects import Key
-from relay.store.file.transaction import from_json
-from relay.store.state import rows
+from relay.store.state import beneath, rows
 
 if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
@@ -29,7 +28,7 @@ def holder(tx: Transaction, resource: ResourceRow) -> int | None:
     # Only while delivering this resource would claim a name in TFE: its creation, or a rename.
     claims, name = Key.NAME, resource.name_key
     if not resource.c_exists:
-        claims, held = Key.EXISTS, before_held(tx, resource.id)
+        claims, held = Key.EXISTS, before_held(tx, resource)
         name = name if held is None else held.casefold()
     found: int | None = tx.value(
         "SELECT h.id FROM effect e JOIN (SELECT id FROM resource WHERE kind = ?1 AND id <> ?2"
@@ -57,26 +56,12 @@ def given_to(tx: Transaction, resource: ResourceRow, name: str) -> ResourceRow |
     return None if row is None else rows.by_row(tx, row)
 
 
-def before_held(tx: Transaction, resource: int) -> str | None:
-    """The name that a creation brings to TFE while the guard holds its rename; None without one.
-
-    It is what the last pending rename before the one that is held wrote, or what stood before all.
-    """
-    base = tx.value(
-        "SELECT e.base FROM effect e JOIN resource r ON r.id = e.resource AND r.c_exists = 0"
-        " WHERE e.resource = ? AND e.key = -1 AND e.state = 'held'",
-        (resource,),
-    )
-    if base is None:
+def before_held(tx: Transaction, resource: ResourceRow) -> str | None:
+    """The name that a creation brings to TFE while the guard holds its rename; None without one."""
+    if resource.c_exists:
         return None
-    noted = from_json(base)
-    written: str | None = tx.value(
-        "SELECT json_extract(writes, '$.f.name') FROM change WHERE resource = ? AND id < ?"
-        " AND state = 'pending' AND json_extract(writes, '$.f.name') NOTNULL"
-        " ORDER BY id DESC LIMIT 1",
-        (resource, noted.get("held", 0)),
-    )
-    return noted["v"] if written is None else written
+    name = beneath.held(tx, resource.type, resource.id, Key.NAME)
+    return None if name is None else str(name["v"])
 
 
 def cycle(tx: Transaction, resource: int) -> list[int]:
