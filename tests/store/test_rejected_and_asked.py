@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from support.idp import add, deactivate, group, remove, replace_members
 from support.lab import lab_in
+from test_compared_and_held import ALL, BOB, EVE, GROUP, PERSON, ROOT, WHY, approve, held
 from test_guard import inactive, off, policy
 
 from relay.rules import dialect
@@ -12,19 +13,7 @@ from relay.rules.shadow import TargetResource
 from relay.rules.types import Kind
 from relay.simulator.faults import Fault, FaultKind, Match
 from relay.store.compare import adopting
-from relay.store.operate.held import Selection
 from relay.store.state import rows
-
-WHY = ("ann (uid 1000)", "a test")
-ALL = Selection()
-BOB, EVE, ROOT = "bob@example.com", "eve@example.com", "root@example.com"
-GROUP = policy(protected_groups=("Admins",))
-PERSON = policy(protected_users=(ROOT,))
-
-
-async def approve(lab):
-    await lab.store.desk.approve(ALL, *WHY)
-    await lab.run()
 
 
 async def reject(lab):
@@ -32,14 +21,20 @@ async def reject(lab):
     await lab.run(within_s=300)
 
 
-async def held(lab):
-    return {(one.name, one.member) for one in await lab.store.desk.held(ALL)}
-
-
 async def active_by_hand(lab):
     """Somebody sets every user active in TFE."""
     for one in list(lab.tfe.directory.users):
         lab.tfe.directory.update_user(one, replace(one.fields, active=True))
+
+
+async def suspended_once(lab):
+    """A protected user whose suspension was approved, and undone by hand."""
+    root = await lab.user(ROOT)
+    await approve(lab)
+    await lab.patch(Kind.USER, root, deactivate())
+    await approve(lab)
+    await active_by_hand(lab)
+    return root
 
 
 async def swept(lab, identifier, members=None, **changed):
@@ -130,11 +125,7 @@ async def test_a_rejected_removal_takes_nobody_off_whose_addition_is_in_doubt(tm
 
 async def test_a_suspension_that_is_repeated_and_rejected_is_not_sent_to_make_sure(tmp_path):
     async with lab_in(tmp_path, guard=PERSON) as lab:
-        root = await lab.user(ROOT)
-        await approve(lab)
-        await lab.patch(Kind.USER, root, deactivate())
-        await approve(lab)
-        await active_by_hand(lab)
+        root = await suspended_once(lab)
         lab.clock.turn(4000)
         await lab.patch(Kind.USER, root, deactivate())
         await reject(lab)
@@ -166,11 +157,7 @@ async def test_a_protected_user_who_was_suspended_once_is_not_suspended_again_un
     tmp_path, deleted
 ):
     async with lab_in(tmp_path, guard=PERSON) as lab:
-        root = await lab.user(ROOT)
-        await approve(lab)
-        await lab.patch(Kind.USER, root, deactivate())
-        await approve(lab)
-        await active_by_hand(lab)
+        root = await suspended_once(lab)
         lab.clock.turn(90_000)
         await swept(lab, root, active=True)
         if deleted:

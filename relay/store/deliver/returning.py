@@ -15,7 +15,7 @@ from relay.rules.types import Field, Kind
 from relay.store.file.transaction import Transaction, from_json, to_json
 from relay.store.groups import nesting, part_upkeep, reseating
 from relay.store.guarding import guard, ledger
-from relay.store.state import checking, effects, names, rosters, rows
+from relay.store.state import beneath, checking, effects, names, rosters, rows
 from relay.store.state.claims import UNKNOWN
 
 if TYPE_CHECKING:
@@ -69,16 +69,16 @@ def beneath_held(
     Of a field it is the last that was not held itself. What took access away beneath a rejected
     loss is not it: of a membership only an addition is.
     """
+    if effect.key < 0:
+        return None if effect.revokes else beneath.change(tx, resource, effect.key)
+    if not effect.revokes:
+        return None
     wrote = writers(tx, resource, effect)
-    if effect.key > 0:
-        wrote = [one for one in wrote if effect.key in from_json(to_json(one[1].get("+", [])))]
-        return wrote[-1] if effect.revokes and wrote else None
-    since = held_since(effect)
-    wrote = [one for one in wrote if since is not None and one[0] < since]
-    return None if effect.revokes or not wrote else wrote[-1]
+    added = [one for one in wrote if effect.key in from_json(to_json(one[1].get("+", [])))]
+    return added[-1] if added else None
 
 
-def held_since(effect: Effect) -> int | None:
+def _held_since(effect: Effect) -> int | None:
     """From which change on a field is held, or None: it is not, or all of it is."""
     base = from_json(effect.base)
     return base.get("held") if isinstance(base, dict) and effect.state == "held" else None
@@ -121,7 +121,7 @@ def return_to(
         )
         if taking != bool(effect.revokes):
             _turn(tx, resource, effect, taking=taking)
-        elif (earlier[0] if earlier else effect.first) < (held_since(effect) or 0):
+        elif (earlier[0] if earlier else effect.first) < (_held_since(effect) or 0):
             _let_go(tx, resource.id, effect.key)  # nobody held what stood beneath
     if effect.key > 0:
         connection = effects.connection_of(tx, effect.last)

@@ -7,7 +7,6 @@ differ, and an operator can list where.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from relay.rules.effects import EffectState, Key
@@ -18,7 +17,7 @@ from relay.store.state import checking, effects, lanes, rows
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from relay.store.file.transaction import Transaction
     from relay.store.operate.held import Held
@@ -110,7 +109,7 @@ def _undo(tx: Transaction, row: int, keys: list[int], refusal: Refusal) -> None:
             merging.create_after_all(tx, resource, refusal)
         return
     if Key.EXISTS in keys:
-        _drop(tx, row, keys, refusal)
+        _drop(tx, row, keys, refusal, {})
         merging.keep(tx, resource)
         return
     kept: dict[int, int] = {}
@@ -154,7 +153,7 @@ def _drop(
     row: int,
     keys: Iterable[int],
     refusal: Refusal,
-    kept: Mapping[int, int] = MappingProxyType({}),
+    kept: dict[int, int],
 ) -> None:
     """End the changes of which nothing else is left to send; the others end with the rest.
 

@@ -12,29 +12,38 @@ if TYPE_CHECKING:
     from relay.store.file.transaction import Transaction
 
 
+def change(tx: Transaction, resource: int, key: int) -> tuple[int, dict[str, Any]] | None:
+    """The last pending change that wrote a held field before the one that is held; None: none did.
+
+    Returns:
+        Its number and what it wrote.
+    """
+    found = tx.one(
+        "SELECT c.id, c.writes FROM effect e JOIN change c ON c.resource = e.resource"
+        " AND c.id >= e.first AND c.id < json_extract(e.base, '$.held')"
+        " WHERE e.resource = ? AND e.key = ? AND e.state = 'held' AND c.state = 'pending'"
+        " AND json_type(c.writes, ?) NOTNULL AND json_extract(c.writes, '$.exists') IS NULL"
+        " ORDER BY c.id DESC LIMIT 1",
+        (resource, key, f"$.f.{FIELD_OF[Key(key)].value}"),
+    )
+    return None if found is None else (found[0], from_json(found[1]))
+
+
 def held(tx: Transaction, kind: Kind, resource: int, key: int) -> dict[str, Any] | None:
     """A held field's value `v` and what the shadow says of it, `s`; None: it is not held.
 
-    It is what the last pending change before the one that is held wrote, or what stood before all.
+    It is what the change beneath wrote, or what stood before all.
     """
-    row = tx.one(
-        "SELECT base, first FROM effect WHERE resource = ? AND key = ? AND state = 'held'",
+    base = tx.value(
+        "SELECT base FROM effect WHERE resource = ? AND key = ? AND state = 'held'",
         (resource, key),
     )
-    if row is None:
+    if base is None:
         return None
-    base, first = from_json(row[0]), row[1]
-    field = FIELD_OF[Key(key)]
-    writes = tx.value(
-        "SELECT writes FROM change WHERE resource = ? AND id >= ? AND id < ? AND state = 'pending'"
-        " AND json_type(writes, ?) NOTNULL AND json_extract(writes, '$.exists') IS NULL"
-        " ORDER BY id DESC LIMIT 1",
-        (resource, first, base.get("held", 0), f"$.f.{field.value}"),
-    )
-    if writes is None:
-        return {"v": base["v"], "s": base["s"]}
-    wrote = from_json(writes)
-    return {
-        "v": wrote["f"][field.value],
-        "s": wrote.get("s", {}).get(shadow_attribute(kind, field)),
-    }
+    beneath = change(tx, resource, key)
+    if beneath is None:
+        stood: dict[str, Any] = from_json(base)
+        return stood
+    field, writes = FIELD_OF[Key(key)], beneath[1]
+    written = writes.get("s", {}).get(shadow_attribute(kind, field))
+    return {"v": writes["f"][field.value], "s": written}

@@ -16,7 +16,7 @@ from relay.store.state import finishing
 from relay.store.state.records import ChangeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 Span = tuple[int, int]
@@ -70,16 +70,13 @@ def unsettled(tx: Transaction, resource: int) -> list[Effect]:
     return [Effect(*row) for row in rows]
 
 
-def written_since(tx: Transaction, resource: int, change: int) -> Iterator[int]:
-    """The keys that a change, or one after it, wrote last and that are not held yet.
-
-    They are asked for only if somebody looks at them: a lane may have thousands.
-    """
+def written_since(tx: Transaction, resource: int, change: int) -> list[int]:
+    """The keys that a change, or one after it, wrote last and that are not held yet."""
     found = tx.all(
         "SELECT key FROM effect WHERE resource = ? AND last >= ? AND state IN ('open', 'waiting')",
         (resource, change),
     )
-    yield from (key for (key,) in found)
+    return [key for (key,) in found]
 
 
 def write(
